@@ -60,6 +60,8 @@ export type RecordBody =
       readonly enforcement: EnforcementLevel;
       readonly request: RequestView;
       readonly actions: readonly ActionView[];
+      /** Type and risk of each action: plan rules over a session are judged from these after a restart. */
+      readonly steps: readonly { readonly type: string; readonly riskLevel: RiskLevel }[];
       readonly decision: DecisionView;
       readonly approval: ApprovalReference | null;
     }

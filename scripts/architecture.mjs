@@ -1,0 +1,40 @@
+/** The import table of src/: one row a folder. `pure` folders touch no socket, file, clock or process. */
+const PURE = ['policy', 'action', 'request', 'redaction', 'binding', 'evidence', 'visible'];
+
+export const FOLDERS = {
+  model: { imports: [], pure: true },
+  document: { imports: ['model'], pure: true },
+  config: { imports: ['model', 'document'], pure: true },
+  policy: { imports: ['model', 'document'], pure: true },
+  request: { imports: ['model', 'document'], pure: true },
+  action: { imports: ['model', 'document', 'request'], pure: true },
+  redaction: { imports: ['model'], pure: true },
+  binding: { imports: ['model'], pure: true },
+  visible: { imports: ['model'], pure: true },
+  evidence: { imports: ['model'], pure: true },
+  intercept: { imports: ['model', 'config'] },
+  approval: { imports: ['model', 'config', 'binding'] },
+  forward: { imports: ['model', 'config'] },
+  audit: { imports: ['model', 'config'] },
+  telemetry: { imports: ['model', 'config'] },
+  admin: { imports: ['model', 'config'] },
+  cli: {
+    imports: ['model', 'document', 'config', ...PURE, 'approval', 'audit', 'telemetry', 'admin'],
+    files: ['^src/gateway\\.ts$'],
+  },
+};
+
+/** The folders that may import an npm package. A package that is not listed may be imported by nobody. */
+export const PACKAGE_OWNERS = {
+  yaml: ['document'],
+  zod: ['document', 'config', 'policy', 'action'],
+  re2js: ['policy'],
+  '@marcbachmann/cel-js': ['policy'],
+  'http-proxy-middleware': ['forward'],
+  undici: ['forward'],
+  'ipaddr.js': ['forward'],
+  express: ['admin'],
+  koffi: ['admin'],
+  'prom-client': ['telemetry'],
+  commander: ['cli'],
+};

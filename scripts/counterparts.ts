@@ -1,0 +1,77 @@
+/** The programs that tests run against, beside what `npm ci` brings: how each is found, and how it is had. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Counterpart {
+  readonly name: string;
+  /** What it is needed for, for the summary of a run that lacks it. */
+  readonly neededFor: string;
+  readonly find: () => string | null;
+  /** The command that installs it; null where it cannot be had by itself. */
+  readonly install: () => readonly string[] | null;
+}
+
+/** Outside the tree, so that a clean checkout does not cost the downloads again. */
+export const CACHE = process.env['AEGIS_TEST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'aegis-gateway');
+
+/** The oldest runtime that `engines` allows to be used, tried once with the built file. */
+const OLDEST_NODE = '24.15.0';
+
+export const COUNTERPARTS: readonly Counterpart[] = [
+  debian('curl', 'a client that many agents call'),
+  debian('openssl', 'certificates of test upstreams'),
+  debian('python3', 'an independent reader of the journal'),
+  {
+    name: 'node24',
+    neededFor: `the built file on Node ${OLDEST_NODE}`,
+    find: () => existing(join(CACHE, `node-${OLDEST_NODE}`, 'node_modules', 'node', 'bin', 'node')),
+    install: () => ['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--prefix', join(CACHE, `node-${OLDEST_NODE}`), `node@${OLDEST_NODE}`],
+  },
+];
+
+/** The path of a counterpart; null when this machine has none. */
+export function findCounterpart(name: string): string | null {
+  const counterpart = COUNTERPARTS.find((candidate) => candidate.name === name);
+  if (counterpart === undefined) throw new Error(`no counterpart is called ${name}; scripts/counterparts.ts lists them`);
+  return counterpart.find();
+}
+
+function debian(name: string, neededFor: string): Counterpart {
+  return {
+    name,
+    neededFor,
+    find: () => onPath(name),
+    install: () => (onPath('apt-get') === null || process.getuid?.() !== 0 ? null : ['apt-get', 'install', '-y', '-q', name]),
+  };
+}
+
+function onPath(name: string): string | null {
+  for (const folder of (process.env['PATH'] ?? '').split(':')) {
+    const found = existing(join(folder, name));
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function existing(path: string): string | null {
+  return existsSync(path) ? path : null;
+}
+
+/** Installs what is missing; returns the names of what stays missing. */
+export function provide(say: (line: string) => void): readonly string[] {
+  const missing: string[] = [];
+  for (const { name, find, install } of COUNTERPARTS) {
+    if (find() !== null) continue;
+    const command = install();
+    if (command !== null) {
+      const started = performance.now();
+      say(`test bed: installing ${name}: ${command.join(' ')}`);
+      const { status, stderr } = spawnSync(command[0] ?? '', command.slice(1), { encoding: 'utf8', timeout: 600_000 });
+      say(`test bed: ${name} ${status === 0 ? 'installed' : `NOT installed: ${stderr.trim().split('\n').at(-1) ?? ''}`} after ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+    }
+    if (find() === null) missing.push(name);
+  }
+  return missing;
+}

@@ -1,0 +1,68 @@
+import { dirname, resolve } from 'node:path';
+import { checkShape } from '../document/check.ts';
+import type { Loaded } from '../document/mistake.ts';
+import { readYaml } from '../document/yaml.ts';
+import { configSchema, type Config } from './schema.ts';
+
+/** The environment variables that stand over gateway.yaml, mostly for the downward API of Kubernetes. */
+export const ENVIRONMENT = {
+  AEGIS_DATA_DIR: 'data_dir',
+  AEGIS_AGENT_ID: 'agent.id',
+  AEGIS_AGENT_NAMESPACE: 'agent.namespace',
+  AEGIS_AGENT_SERVICE_ACCOUNT: 'agent.service_account',
+  AEGIS_AGENT_POD: 'agent.pod',
+} as const;
+
+export type Environment = { readonly [name: string]: string | undefined };
+
+/**
+ * Reads the text of a gateway.yaml into a frozen configuration. Relative paths in it are resolved against the folder
+ * of the file, so that the gateway does the same from wherever it is started. All mistakes are returned at once.
+ */
+export function loadConfig(text: string, file: string, environment: Environment): Loaded<Config> {
+  const document = readYaml(text, file);
+  if (!document.ok) return document;
+  const checked = checkShape(document.value, configSchema);
+  if (!checked.ok) return checked;
+  const folder = dirname(resolve(file));
+  return { ok: true, value: deepFreeze(withPaths(withEnvironment(checked.value, environment), folder)) };
+}
+
+function withEnvironment(config: Config, environment: Environment): Config {
+  const { agent } = config;
+  return {
+    ...config,
+    data_dir: environment['AEGIS_DATA_DIR'] ?? config.data_dir,
+    agent: {
+      id: environment['AEGIS_AGENT_ID'] ?? agent.id,
+      namespace: environment['AEGIS_AGENT_NAMESPACE'] ?? agent.namespace,
+      service_account: environment['AEGIS_AGENT_SERVICE_ACCOUNT'] ?? agent.service_account,
+      pod: environment['AEGIS_AGENT_POD'] ?? agent.pod,
+    },
+  };
+}
+
+function withPaths(config: Config, folder: string): Config {
+  const absolute = (path: string): string => resolve(folder, path);
+  const routes: Record<string, Config['routes'][string]> = {};
+  for (const [name, route] of Object.entries(config.routes)) {
+    const { credential } = route;
+    routes[name] = credential === undefined ? route : { ...route, credential: { ...credential, file: absolute(credential.file) } };
+  }
+  return {
+    ...config,
+    data_dir: absolute(config.data_dir),
+    policy: { baseline: config.policy.baseline.map(absolute), files: config.policy.files.map(absolute) },
+    actions: { files: config.actions.files.map(absolute) },
+    upstream: { ...config.upstream, ca_files: config.upstream.ca_files.map(absolute) },
+    routes,
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !(value instanceof URL)) {
+    for (const member of Object.values(value)) deepFreeze(member);
+    Object.freeze(value);
+  }
+  return value;
+}
