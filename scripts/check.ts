@@ -12,7 +12,17 @@ const PARTS: readonly Part[] = [
   { name: 'types', command: ['tsc', '-p', '.'] },
   { name: 'architecture', command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src'] },
   { name: 'dead code', command: ['knip'] },
-  { name: 'unit tests', command: ['vitest', 'run', 'test/unit', 'test/property', '--reporter=dot', '--reporter=./scripts/summary-reporter.ts'] },
+  {
+    name: 'unit tests',
+    command: [
+      'vitest',
+      'run',
+      'test/unit',
+      'test/property',
+      '--reporter=dot',
+      '--reporter=./scripts/summary-reporter.ts',
+    ],
+  },
   { name: 'policies', command: ['node', 'src/main.ts', 'policy', 'test', 'policies'] },
 ];
 

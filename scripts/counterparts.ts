@@ -14,7 +14,8 @@ export interface Counterpart {
 }
 
 /** Outside the tree, so that a clean checkout does not cost the downloads again. */
-export const CACHE = process.env['AEGIS_TEST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'aegis-gateway');
+export const CACHE =
+  process.env['AEGIS_TEST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'aegis-gateway');
 
 /** The oldest runtime that `engines` allows to be used, tried once with the built file. */
 const OLDEST_NODE = '24.15.0';
@@ -27,14 +28,24 @@ export const COUNTERPARTS: readonly Counterpart[] = [
     name: 'node24',
     neededFor: `the built file on Node ${OLDEST_NODE}`,
     find: () => existing(join(CACHE, `node-${OLDEST_NODE}`, 'node_modules', 'node', 'bin', 'node')),
-    install: () => ['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--prefix', join(CACHE, `node-${OLDEST_NODE}`), `node@${OLDEST_NODE}`],
+    install: () => [
+      'npm',
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      join(CACHE, `node-${OLDEST_NODE}`),
+      `node@${OLDEST_NODE}`,
+    ],
   },
 ];
 
 /** The path of a counterpart; null when this machine has none. */
 export function findCounterpart(name: string): string | null {
   const counterpart = COUNTERPARTS.find((candidate) => candidate.name === name);
-  if (counterpart === undefined) throw new Error(`no counterpart is called ${name}; scripts/counterparts.ts lists them`);
+  if (counterpart === undefined)
+    throw new Error(`no counterpart is called ${name}; scripts/counterparts.ts lists them`);
   return counterpart.find();
 }
 
@@ -43,7 +54,8 @@ function debian(name: string, neededFor: string): Counterpart {
     name,
     neededFor,
     find: () => onPath(name),
-    install: () => (onPath('apt-get') === null || process.getuid?.() !== 0 ? null : ['apt-get', 'install', '-y', '-q', name]),
+    install: () =>
+      onPath('apt-get') === null || process.getuid?.() !== 0 ? null : ['apt-get', 'install', '-y', '-q', name],
   };
 }
 
@@ -69,7 +81,9 @@ export function provide(say: (line: string) => void): readonly string[] {
       const started = performance.now();
       say(`test bed: installing ${name}: ${command.join(' ')}`);
       const { status, stderr } = spawnSync(command[0] ?? '', command.slice(1), { encoding: 'utf8', timeout: 600_000 });
-      say(`test bed: ${name} ${status === 0 ? 'installed' : `NOT installed: ${stderr.trim().split('\n').at(-1) ?? ''}`} after ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+      say(
+        `test bed: ${name} ${status === 0 ? 'installed' : `NOT installed: ${stderr.trim().split('\n').at(-1) ?? ''}`} after ${((performance.now() - started) / 1_000).toFixed(1)} s`,
+      );
     }
     if (find() === null) missing.push(name);
   }

@@ -17,7 +17,9 @@ export default class SummaryReporter implements Reporter {
       }
     }
     if (skipped.length > 0) {
-      console.log(`\n=== ${skipped.length} tests did NOT run ===\n${skipped.map((name) => `  ${name}`).join('\n')}\n===`);
+      console.log(
+        `\n=== ${skipped.length} tests did NOT run ===\n${skipped.map((name) => `  ${name}`).join('\n')}\n===`,
+      );
     }
     console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   }

@@ -6,7 +6,7 @@ import { askFor, factsOf, idempotencyKeyOf, judgeIn, stepsOf, viewOf } from './j
 import type { Judged, Known, World } from './judgement.ts';
 import type { ApprovalAsk, ApprovalRecord } from './model/approval.ts';
 import { describeDecision } from './model/decision.ts';
-import { passed, type Fault, type Outcome } from './model/fault.ts';
+import { FaultError, passed, type Fault, type Outcome } from './model/fault.ts';
 import type * as ports from './model/ports.ts';
 import type { CanonicalRequest, RequestBody } from './model/request.ts';
 import { decodeBody, looksStructured, opaqueBody } from './request/body.ts';
@@ -162,10 +162,10 @@ async function release(call: Call, known: { readonly judged: Judged; readonly ap
   const { world, request, body } = judged;
   const unrecorded = await recordIntent(call, known);
   if (unrecorded !== null) return await withdraw(call, known, unrecorded);
-  if (approval !== null && (await call.approvals.consume(approval, call.id)) === 'lost') {
-    const fault: Fault = { code: 'approval-consumed', detail: `approval ${approval.name} was used or has ended` };
-    await recordOutcome(call, { ...NOT_SENT, fault });
-    return await withdraw(call, known, fault);
+  const unconsumed = approval === null ? null : await consume(call, approval);
+  if (unconsumed !== null) {
+    await recordOutcome(call, { ...NOT_SENT, fault: unconsumed });
+    return await withdraw(call, known, unconsumed);
   }
   const outcome = await world.upstream.forward(request, body, call.raw.client, {
     exchangeId: call.id,
@@ -178,6 +178,17 @@ async function release(call: Call, known: { readonly judged: Judged; readonly ap
 }
 
 const NOT_SENT = { result: 'not-sent', status: null, answered: false, bytesSent: 0, bytesReceived: 0 } as const;
+
+/** Exactly one request passes this under one grant; whoever cannot tell does not pass. */
+async function consume(call: Call, approval: ApprovalRecord): Promise<Fault | null> {
+  try {
+    if ((await call.approvals.consume(approval, call.id)) === 'consumed') return null;
+    return { code: 'approval-consumed', detail: `approval ${approval.name} was used by an identical request, or has ended` };
+  } catch (error) {
+    if (error instanceof FaultError) return error.fault;
+    return { code: 'approvals-unavailable', detail: messageOf(error) };
+  }
+}
 
 async function recordIntent(call: Call, known: { readonly judged: Judged; readonly approval?: ApprovalRecord }): Promise<Fault | null> {
   const { world, verdict } = known.judged;

@@ -4,7 +4,7 @@ import type { CallView, ExchangeFacts } from './evidence/records.ts';
 import type { Actions } from './model/action.ts';
 import type { ApprovalAsk, ApprovalRecord } from './model/approval.ts';
 import { describeDecision, type EnforcementLevel, type Verdict } from './model/decision.ts';
-import { passed, type Outcome } from './model/fault.ts';
+import { FaultError, passed, type Outcome } from './model/fault.ts';
 import type { SessionStep, Upstream } from './model/ports.ts';
 import type { CanonicalRequest, RawHead, RequestBody } from './model/request.ts';
 import type { AgentFacts } from './policy/context.ts';
@@ -50,9 +50,21 @@ export function judgeIn(world: World, request: CanonicalRequest, body: RequestBo
   const actions = classify(world.actions, request, body, agent.id);
   if (!actions.ok) return actions;
   const context = { now: moment.now, request: requestFacts(request, body), agent, enforcement };
-  const history = policy.sessionMs === null ? [] : moment.recent(agent.id, moment.now - policy.sessionMs);
-  const verdict = decide(policy, actions.value, context, history);
+  const history = sessionOf(world, moment);
+  if (!history.ok) return history;
+  const verdict = decide(policy, actions.value, context, history.value);
   return passed({ world, request, body, actions: actions.value, verdict });
+}
+
+/** What the agent did lately, where plan rules ask for it. A history that cannot be told is a fault. */
+function sessionOf({ agent, policy }: World, { now, recent }: Moment): Outcome<readonly SessionStep[]> {
+  if (policy.plan.patterns.length === 0 && policy.plan.cumulative === null) return passed([]);
+  try {
+    return passed(recent(agent.id, now - policy.sessionMs));
+  } catch (error) {
+    if (error instanceof FaultError) return { ok: false, fault: error.fault };
+    throw error;
+  }
 }
 
 /** The steps that a judged request adds to its agent's session. */

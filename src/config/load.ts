@@ -52,7 +52,10 @@ function withPaths(config: Config, folder: string): Config {
   return {
     ...config,
     data_dir: absolute(config.data_dir),
-    policy: { baseline: config.policy.baseline.map(absolute), files: config.policy.files.map(absolute) },
+    policy: {
+      ...(config.policy.baseline === undefined ? {} : { baseline: absolute(config.policy.baseline) }),
+      files: config.policy.files.map(absolute),
+    },
     actions: { files: config.actions.files.map(absolute) },
     upstream: { ...config.upstream, ca_files: config.upstream.ca_files.map(absolute) },
     routes,

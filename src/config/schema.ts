@@ -94,14 +94,14 @@ const listeners = z.strictObject({
 });
 
 const policy = z.strictObject({
-  baseline: files.default([]).describe('Policy files whose blocks nothing later can loosen.'),
+  baseline: z.string().min(1).optional().describe('A policy file whose blocks nothing later can loosen.'),
   files: files.default([]).describe('Policy files, the first matching rule wins.'),
 });
 
 /** The schema of gateway.yaml: the input is what people write, the output what the gateway runs on. */
 export const configSchema = z
   .strictObject({
-    version: z.literal('1').describe('The version of this format.'),
+    version: z.literal(1, { error: 'expected 1, the only version of this format' }).describe('The version of this format.'),
     data_dir: z.string().min(1).default('./aegis-data').describe('Journal, audit and approval databases, control socket.'),
     agent: agent.prefault({}),
     listeners: listeners.prefault({}),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { Decimal, isList, isMap, type Value } from '../model/value.ts';
+import { describeIssue, shapeKeys } from './check-message.ts';
 import { nonTextKey } from './key.ts';
 import { formatPath, inFileOrder, suggestion, type Loaded, type Mistake } from './mistake.ts';
 import { Timestamp } from './timestamp.ts';
@@ -10,16 +11,26 @@ type Issue = z.core.$ZodIssue;
 
 /**
  * Checks the shape of a document against a schema: every mistake at once, each at its place in the file. Whole numbers
- * reach the schema as numbers where a double holds them exactly, fractions as doubles, mappings as plain objects.
+ * reach the schema as numbers where a double holds them exactly, fractions as doubles, mappings as plain objects. A
+ * message that the schema gives itself (`z.string({ error })`) is kept; say in it what is wrong and what was expected.
  */
 export function checkShape<T>(document: YamlDocument, schema: z.ZodType<T>): Loaded<T> {
-  const mistakes: Mistake[] = [];
-  const plain = toPlain(document.root, [], (path, message) => mistakes.push(keyMistake(document, path, message)));
-  if (mistakes.length > 0) return { ok: false, mistakes: inFileOrder(mistakes) };
-  const checked = schema.safeParse(plain, { reportInput: true });
+  const refused: Mistake[] = [];
+  const plain = toPlain(document.root, [], (path, message) => refused.push(keyMistake(document, path, message)));
+  if (refused.length > 0) return { ok: false, mistakes: inFileOrder(refused) };
+  const known = new WeakMap<object, readonly string[]>();
+  const checked = schema.safeParse(plain, {
+    reportInput: true,
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys' && typeof issue.input === 'object' && issue.input !== null) {
+        known.set(issue.input, shapeKeys(issue.inst));
+      }
+      return describeIssue(issue);
+    },
+  });
   if (checked.success) return { ok: true, value: checked.data };
-  const found = checked.error.issues.flatMap((issue) => mistakesOf(document, issue, []));
-  return { ok: false, mistakes: inFileOrder(found) };
+  const report = new Report(document, known);
+  return { ok: false, mistakes: inFileOrder(checked.error.issues.flatMap((issue) => report.mistakes(issue, []))) };
 }
 
 function keyMistake(document: YamlDocument, path: Path, message: string): Mistake {
@@ -45,21 +56,62 @@ function toPlain(value: Value, path: Path, refuse: (path: Path, message: string)
   return plain;
 }
 
-function mistakesOf(document: YamlDocument, issue: Issue, outer: Path): readonly Mistake[] {
-  const path: Path = [...outer, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => {
-        const candidates = knownKeys(issue);
-        const message = `unknown key ${JSON.stringify(key)}${suggestion(key, candidates)}`;
-        return { ...document.position([...path, key], 'key'), path: formatPath(path), message };
-      });
-    case 'invalid_union': {
-      const nearest = nearestBranch(issue.errors);
-      if (nearest === null) return [mistake(document, path, issue, 'none of the allowed forms')];
-      return nearest.flatMap((inner) => mistakesOf(document, inner, path));
+/** Gives each issue of a schema its place in the document. */
+class Report {
+  readonly #document: YamlDocument;
+  readonly #known: WeakMap<object, readonly string[]>;
+
+  constructor(document: YamlDocument, known: WeakMap<object, readonly string[]>) {
+    this.#document = document;
+    this.#known = known;
+  }
+
+  mistakes(issue: Issue, outer: Path): readonly Mistake[] {
+    const path: Path = [...outer, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => this.#unknownKey(key, path, issue.input));
+      case 'invalid_union': {
+        const nearest = nearestBranch(issue.errors);
+        if (nearest === null) return [this.#at(path, 'value', issue.message)];
+        return nearest.flatMap((inner) => this.mistakes(inner, path));
+      }
+      case 'invalid_key':
+        return [this.#at(path, 'key', issue.issues[0]?.message ?? issue.message)];
+      default:
+        return [this.#at(path, 'value', issue.message)];
     }
-    default:
-      return [mistake(document, path, issue, describe(issue))];
+  }
+
+  #unknownKey(key: string, path: Path, input: unknown): Mistake {
+    const known = typeof input === 'object' && input !== null ? (this.#known.get(input) ?? []) : [];
+    const expected = known.length === 0 ? '' : `; expected one of ${known.join(', ')}`;
+    const meant = suggestion(key, known);
+    const message = `unknown key ${JSON.stringify(key)}${meant === '' ? expected : meant}`;
+    return { ...this.#document.position([...path, key], 'key'), path: formatPath(path), message };
+  }
+
+  #at(path: Path, part: 'key' | 'value', message: string): Mistake {
+    return { ...this.#document.position(path, part), path: formatPath(path), message };
   }
 }
+
+/**
+ * The branch of a union that the author probably meant: the one that got deepest into the value, then the one with the
+ * fewest complaints. Null when every branch wants another kind of value altogether.
+ */
+function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | null {
+  let nearest: readonly Issue[] | null = null;
+  for (const issues of branches) {
+    if (issues.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0)) continue;
+    if (nearest === null || isNearer(issues, nearest)) nearest = issues;
+  }
+  return nearest;
+}
+
+function isNearer(left: readonly Issue[], right: readonly Issue[]): boolean {
+  const wrongTag = (issues: readonly Issue[]): number => issues.filter((issue) => issue.code === 'invalid_value').length;
+  if (wrongTag(left) !== wrongTag(right)) return wrongTag(left) < wrongTag(right);
+  return left.length < right.length;
+}
+

@@ -18,6 +18,8 @@ export interface YamlDocument {
   position(path: readonly (string | number)[], part?: 'key' | 'value'): Position;
   /** True when the value at the path carries an anchor: a definition for later use. */
   anchored(path: readonly (string | number)[]): boolean;
+  /** The text of the scalar at the path as written, without quotes; null for a list, a mapping or nothing. */
+  written(path: readonly (string | number)[]): string | null;
 }
 
 /** Characters that PyYAML's reader refuses anywhere in a file. Lone surrogates are among them. */
@@ -105,6 +107,11 @@ class ReadDocument implements YamlDocument {
   anchored(path: readonly (string | number)[]): boolean {
     const found = this.#find(path);
     return found.whole && found.value?.anchored === true;
+  }
+
+  written(path: readonly (string | number)[]): string | null {
+    const found = this.#find(path);
+    return found.whole && found.value?.kind === 'scalar' ? found.value.text : null;
   }
 
   #find(path: readonly (string | number)[]): { key: Mark; value: YamlNode | null; whole: boolean } {

@@ -83,3 +83,14 @@ function approvalReference(approval: ApprovalRecord | null): ApprovalReference |
     approvers: approval.decisions.filter(({ verdict }) => verdict === 'approved').map(({ approver }) => approver),
   };
 }
+
+/** What the data port knows of a request that it refused before there was an exchange. */
+export interface PortRefusalView {
+  readonly request: RequestView;
+  readonly fault: Fault;
+}
+
+/** The record of a request that did not even become an exchange. */
+export function portRefusalRecord(facts: ExchangeFacts, { request, fault }: PortRefusalView): RecordBody {
+  return refusalRecord(facts, { request, actions: [], verdict: null, approval: null }, fault);
+}

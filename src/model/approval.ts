@@ -50,6 +50,16 @@ export interface ApprovalAsk {
   readonly exchangeId: string;
 }
 
+/** The approval before this one for the same request: an approver sees from it that the request ran, or was denied, before. */
+export interface Predecessor {
+  readonly name: string;
+  readonly phase: 'denied' | 'expired' | 'consumed' | 'void';
+  /** When it ended; for a consumed one, when the request was let through. Milliseconds since the epoch. */
+  readonly endedAt: number;
+  /** The void reason, or the reason of the denial; empty otherwise. */
+  readonly reason: string;
+}
+
 /** An approval request as a store keeps it. */
 export interface ApprovalRecord {
   /** Short, unique, typed by people: derived from the fingerprint. */
@@ -66,6 +76,8 @@ export interface ApprovalRecord {
   readonly voidReason: string | null;
   /** How often a grant of scope `action` or `target` has been used. */
   readonly uses: number;
+  /** The newest ended approval of the same request, in whatever world it was judged; null for the first. */
+  readonly predecessor: Predecessor | null;
 }
 
 /** What holding a request came to. */

@@ -136,6 +136,12 @@ export const FAULTS = {
     advice: 'Send a JSON or form body with the matching content type.',
     retry: false,
   },
+  'ambiguous-action': {
+    status: 400,
+    title: 'The request can be taken for more than one action',
+    advice: fixTheRequest,
+    retry: false,
+  },
   'request-timeout': { status: 408, title: 'The request took too long to arrive', advice: later, retry: true },
   'too-many-requests-held': { status: 503, title: 'The gateway buffers as much as it may', advice: later, retry: true },
   'too-many-connections': {

@@ -103,7 +103,8 @@ export interface ApprovalGate {
   hold(ask: ApprovalAsk, signal: AbortSignal): Promise<HoldOutcome>;
   /**
    * Consumes (scope `once`) or uses (other scopes) a grant, before forwarding: a compare-and-swap that exactly one
-   * caller wins. `lost`: somebody else did, or it has ended.
+   * caller wins. `lost`: somebody else did, or it has ended. Rejects with a `FaultError` (approvals-unavailable,
+   * audit-unavailable) when it cannot tell or cannot record it; nothing may be forwarded then.
    */
   consume(approval: ApprovalRecord, exchangeId: string): Promise<'consumed' | 'lost'>;
   /** Ends a grant that no longer fits. */
@@ -112,23 +113,37 @@ export interface ApprovalGate {
 
 /** Where approvals are kept. Everything may reject with `ApprovalStoreError`. */
 export interface ApprovalStore {
-  /** The live approval that covers the ask by its scope, or the newest ended one of the same fingerprint. */
+  /**
+   * The approval that answers this ask: a live one of the same fingerprint; else a grant whose scope covers it; else a
+   * live one of the same request or scope from another world, which has to be annulled; else a denial or an expiry of
+   * the same fingerprint that the agent has not been told to its end. Null when a new one is to be opened.
+   */
   find(ask: ApprovalAsk, now: number): Promise<ApprovalRecord | null>;
   /** Creates a pending approval; when one that is pending or approved exists already, returns that. */
   open(ask: ApprovalAsk, terms: OpenTerms): Promise<ApprovalRecord>;
   get(name: string): Promise<ApprovalRecord | null>;
+  /** The newest first. The actions come without description, and of their parameters only the amount. */
   list(filter: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
   countPending(): Promise<number>;
   decide(name: string, decision: ApproverDecision): Promise<DecideOutcome>;
   consume(name: string, now: number): Promise<'consumed' | 'lost'>;
-  expire(name: string, now: number): Promise<void>;
-  annul(name: string, reason: string, now: number): Promise<void>;
+  /**
+   * Ends one that is overdue, and notes that the agent is told of it, so that `find` reports it no more. True when it
+   * was this call that ended it.
+   */
+  expire(name: string, now: number): Promise<boolean>;
+  /** Ends a pending request or a grant; true when it was this call that ended it. */
+  annul(name: string, reason: string, now: number): Promise<boolean>;
+  /** Ends all that are overdue and forgets what ended long ago. Returns those that this call ended. */
+  sweep(now: number): Promise<readonly ApprovalRecord[]>;
   /** Resolves with the record when it leaves `pending`, or null at the deadline or on abort. */
   changed(name: string, deadline: number, signal: AbortSignal): Promise<ApprovalRecord | null>;
 }
 export interface OpenTerms {
   readonly now: number;
   readonly expiresAt: number;
+  /** How long a grant holds from the decision that completes it. */
+  readonly grantMs: number;
 }
 export interface ApprovalFilter {
   readonly phases: readonly ApprovalPhase[] | null;

@@ -1,0 +1,41 @@
+import { passed, type Outcome } from '../model/fault.ts';
+import type { Actions } from '../model/action.ts';
+import type { MapperInput } from './mapper.ts';
+import { gatherParameters } from './parameters.ts';
+
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['GET', 'read'],
+  ['HEAD', 'read'],
+  ['OPTIONS', 'read'],
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'update'],
+  ['DELETE', 'delete'],
+]);
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** The action of a request that no entry is for: its type from the method, its target the host. */
+export function defaultActions({ facts, content, agentId }: MapperInput): Outcome<Actions> {
+  const params = gatherParameters({
+    fixed: new Map([['path', facts.path.text]]),
+    reserved: [],
+    query: facts.query,
+    content,
+    taken: { query: NONE, body: NONE },
+    item: new Map(),
+  });
+  if (!params.ok) return params;
+  return passed([
+    {
+      type: TYPES.get(facts.method) ?? facts.method.toLowerCase(),
+      target: facts.request.destination.host,
+      params: params.value,
+      description: '',
+      agentId,
+      effect: null,
+      amountParam: null,
+      mappedBy: null,
+    },
+  ]);
+}

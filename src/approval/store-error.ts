@@ -1,0 +1,7 @@
+/** The store of approvals cannot be read or written. Whoever meets it refuses: without a store there is no grant. */
+export class ApprovalStoreError extends Error {
+  constructor(problem: string, options?: ErrorOptions) {
+    super(problem, options);
+    this.name = 'ApprovalStoreError';
+  }
+}

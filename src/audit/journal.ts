@@ -1,0 +1,175 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import type { Clock, Journal, Log } from '../model/ports.ts';
+import type { AuditRecord, RecordBody } from '../model/record.ts';
+import { JOURNAL_LIMITS, type JournalLimits } from './append-queue.ts';
+import type { ChainHead } from './chain.ts';
+import { unknownOutcome } from './closing.ts';
+import { GroupCommit, JOURNAL_TIMES, type JournalTimes } from './group-commit.ts';
+import { lockDirectory } from './lock.ts';
+import { recover, type Recovered } from './recovery.ts';
+import { SegmentWriter } from './segment-writer.ts';
+import { nodeDisk, syncDirectory, type JournalDisk, type JournalPosition } from './segment.ts';
+
+export interface JournalOptions {
+  /** The directory of the journal; created with mode 0700. */
+  readonly dir: string;
+  readonly clock: Clock;
+  /** Makes the ids of records: up to 128 of `A-Z a-z 0-9 _ . : -`, never the same twice. */
+  readonly newId: () => string;
+  readonly log: Log;
+  /** The process that asks, for the message to whoever finds the journal in use. */
+  readonly pid: number;
+  /** Go on in a new segment where the chain is broken, instead of refusing to start. */
+  readonly acceptBrokenChain?: boolean;
+  readonly disk?: JournalDisk;
+  readonly limits?: JournalLimits;
+  readonly times?: JournalTimes;
+}
+
+/** The journal of a running gateway. */
+export interface OpenedJournal extends Journal {
+  readonly dir: string;
+  /** What was found on opening. */
+  readonly recovered: Recovered;
+  /** The newest record: an anchor, once it is on the disk. */
+  head(): ChainHead;
+  /** Up to where the journal is on the disk: sinks read no further, so that no power cut takes back what they saw. */
+  syncedPosition(): JournalPosition;
+  /** Why records are refused now; null when they are not. For readiness. */
+  problem(): string | null;
+  /** Calls back whenever more is on the disk; returns what ends that. */
+  onSynced(listener: () => void): () => void;
+  /** Writes and syncs what was appended, and gives the lock back. */
+  close(): Promise<void>;
+}
+
+/** How many records recovery appends at once: well below what the queue takes. */
+const RECOVERY_BATCH = 500;
+
+/**
+ * Opens the journal in `dir`: takes its lock, checks and mends what is there, and records what was found. Throws
+ * `JournalLockedError`, `BrokenChainError`, or the error of the system.
+ */
+export async function openJournal(options: JournalOptions): Promise<OpenedJournal> {
+  const { dir, clock, log } = options;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await chmod(dir, 0o700);
+  const time = new Date(clock.now()).toISOString();
+  const lock = lockDirectory(dir, { pid: options.pid, since: time });
+  try {
+    const acceptBrokenChain = options.acceptBrokenChain ?? false;
+    const recovered = await recover({ dir, acceptBrokenChain, time, log });
+    const writer = await openWriter(options, recovered);
+    const journal = new FileJournal(options, { recovered, writer, release: lock.release });
+    await recordFindings(journal, recovered).catch(async (error: unknown) => {
+      await journal.close();
+      throw error;
+    });
+    return journal;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function openWriter({ dir, disk = nodeDisk }: JournalOptions, recovered: Recovered): Promise<SegmentWriter> {
+  const { segment, length, missing } = recovered;
+  const writer = await SegmentWriter.open(disk, segment.path, length);
+  await syncDirectory(dir);
+  if (missing !== '') await writer.append(Buffer.from(missing));
+  return writer;
+}
+
+/** Records what recovery found, and `unknown` as the outcome of every intent that has none. Never tries one again. */
+async function recordFindings(journal: Journal, recovered: Recovered): Promise<void> {
+  const { openIntents, tornBytes, tornFile, acceptedBreaks } = recovered;
+  if (openIntents.length === 0 && tornBytes === 0 && acceptedBreaks.length === 0) return;
+  await journal.append(
+    {
+      kind: 'lifecycle',
+      event: 'recovered',
+      detail: describeFindings(recovered),
+      data: {
+        torn_bytes: tornBytes,
+        torn_file: tornFile,
+        open_intents: openIntents.length,
+        accepted_breaks: acceptedBreaks,
+      },
+    },
+    'synced',
+  );
+  for (let from = 0; from < openIntents.length; from += RECOVERY_BATCH) {
+    const batch = openIntents.slice(from, from + RECOVERY_BATCH);
+    await Promise.all(batch.map(({ exchangeId }) => journal.append(unknownOutcome(exchangeId), 'synced')));
+  }
+}
+
+function describeFindings({ openIntents, tornBytes, tornFile, acceptedBreaks }: Recovered): string {
+  const found: string[] = [];
+  if (acceptedBreaks.length > 0)
+    found.push(`a broken chain was accepted, a new one starts here: ${acceptedBreaks.join('; ')}`);
+  if (tornBytes > 0) found.push(`${tornBytes} bytes of a torn record were cut off and kept in ${tornFile ?? ''}`);
+  if (openIntents.length > 0) found.push(`${openIntents.length} requests were under way when the gateway ended`);
+  return found.join('; ');
+}
+
+interface Opened {
+  readonly recovered: Recovered;
+  readonly writer: SegmentWriter;
+  readonly release: () => void;
+}
+
+class FileJournal implements OpenedJournal {
+  readonly dir: string;
+  readonly recovered: Recovered;
+  readonly #writer: SegmentWriter;
+  readonly #commits: GroupCommit;
+  readonly #release: () => void;
+  readonly #listeners = new Set<() => void>();
+  #closing: Promise<void> | null = null;
+
+  constructor(options: JournalOptions, { recovered, writer, release }: Opened) {
+    const { clock, newId, log, limits = JOURNAL_LIMITS, times = JOURNAL_TIMES } = options;
+    this.dir = options.dir;
+    this.recovered = recovered;
+    this.#writer = writer;
+    this.#release = release;
+    const onSynced = (): void => {
+      for (const listener of this.#listeners) listener();
+    };
+    this.#commits = new GroupCommit({ writer, head: recovered.head, clock, newId, log, limits, times, onSynced });
+  }
+
+  append(body: RecordBody, durability: 'written' | 'synced'): Promise<AuditRecord> {
+    return this.#commits.append(body, durability);
+  }
+
+  head(): ChainHead {
+    const { seq, hash } = this.#commits.head;
+    return { seq, hash };
+  }
+
+  syncedPosition(): JournalPosition {
+    return { segment: this.recovered.segment.number, offset: this.#writer.syncedLength };
+  }
+
+  problem(): string | null {
+    return this.#commits.problem;
+  }
+
+  onSynced(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#commits.close();
+    await this.#writer.close();
+    this.#release();
+  }
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { createPrivateFile } from './private-file.ts';
+
+/** The journal is in use by another process. */
+export class JournalLockedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JournalLockedError';
+  }
+}
+
+/** Who holds a lock: for the message to whoever is refused. */
+export interface LockOwner {
+  readonly pid: number;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+/**
+ * Takes the lock of a journal directory and holds it until `release`. The lock is an SQLite write lock on a file of its
+ * own: the kernel drops it with the process, also after kill -9 and across pid namespaces, where a file with a pid in
+ * it would lie (the gateway of a container is pid 1 every time). Throws `JournalLockedError`.
+ */
+export function lockDirectory(dir: string, owner: LockOwner): { readonly release: () => void } {
+  const path = join(dir, 'lock.db');
+  createPrivateFile(path);
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    database.exec('CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY CHECK (id = 1), pid INTEGER, since TEXT)');
+    database.prepare('INSERT OR REPLACE INTO owner VALUES (1, ?, ?)').run(owner.pid, owner.since);
+    // RESERVED keeps every other writer out and lets whoever is refused read who holds it.
+    database.exec('BEGIN IMMEDIATE');
+  } catch (error) {
+    const holder = describeHolder(database);
+    database.close();
+    throw new JournalLockedError(
+      `expected to be the only writer of the journal in ${dir}, but ${holder} writes it; stop that one or use another data folder`,
+      { cause: error },
+    );
+  }
+  return { release: () => database.close() };
+}
+
+function describeHolder(database: DatabaseSync): string {
+  try {
+    const row = database.prepare('SELECT pid, since FROM owner').get();
+    if (row === undefined) return 'another process';
+    return `process ${String(row['pid'])} (since ${String(row['since'])})`;
+  } catch {
+    return 'another process';
+  }
+}

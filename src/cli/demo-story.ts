@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import type { Gateway } from '../gateway.ts';
+import { callThrough, type AgentAnswer, type AgentCall } from './demo-agent.ts';
+import { approveOnSocket, auditTable, phaseOnSocket, verifyJournal } from './demo-evidence.ts';
+import type { ToolApi } from './demo-tool-api.ts';
+import type { CommandIo } from './io.ts';
+import type { StoryClock } from './story-clock.ts';
+
+/** Who and what the story is told with. */
+export interface Story {
+  readonly io: CommandIo;
+  /** Approve without a second terminal. */
+  readonly auto: boolean;
+  /** The demo's folder as it is typed, and where it is. */
+  readonly folder: string;
+  readonly dataDir: string;
+  readonly clock: StoryClock;
+  readonly gateway: Gateway;
+  readonly toolApi: ToolApi;
+  readonly begins: string;
+}
+
+const NIGHT = '2026-11-25T03:00:00Z';
+/** As long as the approval itself lives; after that there is nothing left to wait for. */
+const WAIT_FOR_HUMAN_MS = 15 * 60 * 1_000;
+const RETRIES_AFTER_SUCCESS = 2;
+
+/**
+ * Tells the story. `untrue` when something did not happen as it says: the demo is also a test of itself. `stopped` when
+ * it was ended by Ctrl-C.
+ */
+export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stopped'> {
+  const { io, gateway, toolApi, clock, folder } = story;
+  const api = `http://127.0.0.1:${toolApi.port}`;
+  const say = (text: string): void => io.stdout(`${text}\n`);
+  say(bold(io, 'Aegis Gateway: the story of an agent that may not do everything'));
+  say(`
+  gateway    http://127.0.0.1:${gateway.data.port}   (the agent's HTTP_PROXY)
+  shop API   ${api}   (does whatever it is asked)
+  files      ${folder}   policy.yaml, actions.yaml, gateway.log; made anew
+  clock      set by the story to ${story.begins}, a Tuesday`);
+  const checks: boolean[] = [];
+
+  chapter(story, 1, 'The agent reads an order', 'GET /orders/7');
+  checks.push(show(story, await call(story, { method: 'GET', url: `${api}/orders/7` }), 200));
+
+  chapter(story, 2, 'The agent deletes 250 orders at once', 'POST /orders/bulk-delete');
+  const ids = Array.from({ length: 250 }, (_value, index) => index + 1);
+  checks.push(show(story, await call(story, { method: 'POST', url: `${api}/orders/bulk-delete`, body: { ids } }), 403));
+
+  clock.set(NIGHT);
+  chapter(story, 3, `The story sets the clock to ${NIGHT}. The agent deploys`, 'POST /deployments');
+  const deployment = { environment: 'production', version: '1.4.2' };
+  checks.push(show(story, await call(story, { method: 'POST', url: `${api}/deployments`, body: deployment }), 403));
+  clock.set(story.begins);
+  say('   The story sets the clock back to the afternoon.');
+
+  chapter(story, 4, 'The agent refunds 49.90 for order 7', 'POST /refunds');
+  const refund = { method: 'POST', url: `${api}/refunds`, body: { order: 7, amount: 49.9 } };
+  const approved = await refundStory(story, refund);
+  if (approved === 'stopped') return 'stopped';
+  checks.push(approved);
+
+  chapter(story, 5, 'The audit trail', `aegis-gateway audit list --data-dir ${folder}`);
+  say(await auditTable(story.dataDir, io));
+  const verified = await verifyJournal(story.dataDir, io);
+  say(verified.text);
+  const { done } = toolApi;
+  checks.push(verified.ok, done.reads === 1, done.refunds === 1, done.deletions === 0, done.deployments === 0);
+  say(`\n   The shop API did: ${done.reads} read, ${done.refunds} refund, ${done.deployments} deployments, ${done.deletions} bulk deletions.`);
+  const told = checks.every(Boolean);
+  say(told ? bold(io, '\n   Everything happened as the policy says.') : bold(io, '\n   Something did NOT happen as the policy says: see above.'));
+  return told ? 'told' : 'untrue';
+}
+
+async function refundStory(story: Story, refund: AgentCall): Promise<boolean | 'stopped'> {
+  const { io, auto, folder, dataDir } = story;
+  const first = await call(story, refund);
+  const asPlanned = show(story, first, 403);
+  const name = approvalName(first);
+  if (name === null) return false;
+  const socket = join(dataDir, 'control.sock');
+  if (auto) {
+    io.stdout(`   Approving by itself, as a person would with: aegis-gateway approvals approve ${name} --data-dir ${folder}\n`);
+    await approveOnSocket(socket, name);
+  } else {
+    io.stdout(`
+   ${bold(io, 'Your turn.')} In a second terminal, in this folder:
+      npm run aegis-gateway -- approvals show ${name} --data-dir ${folder}
+      npm run aegis-gateway -- approvals approve ${name} --data-dir ${folder}
+   The agent asks again every second; Ctrl-C ends the demo.\n`);
+    const phase = await waitForHuman(story, socket, name);
+    if (phase !== 'approved') return phase === 'stopped' ? 'stopped' : false;
+  }
+  io.stdout('   Approved. The agent sends exactly the same request again:\n');
+  const second = await call(story, refund);
+  const ran = show(story, second, 201);
+  io.stdout('   The agent does not believe its luck, and sends it again, and again:\n');
+  let repeated = true;
+  for (let retry = 0; retry < RETRIES_AFTER_SUCCESS; retry += 1) repeated = show(story, await call(story, refund), 403) && repeated;
+  io.stdout(`   Each further execution would need an approval of its own. Refunds that the shop made: ${story.toolApi.done.refunds}\n`);
+  return asPlanned && ran && repeated;
+}
+
+async function waitForHuman({ io }: Story, socket: string, name: string): Promise<string> {
+  const until = io.clock.monotonic() + WAIT_FOR_HUMAN_MS;
+  while (io.clock.monotonic() < until) {
+    if (io.signal.aborted) return 'stopped';
+    const phase = await phaseOnSocket(socket, name);
+    if (phase !== 'pending') return phase;
+    await new Promise((done) => setTimeout(done, 1_000));
+  }
+  return 'pending';
+}
+
+async function call({ gateway }: Story, given: AgentCall): Promise<AgentAnswer> {
+  return await callThrough(gateway.data.port, given);
+}
+
+function chapter({ io }: Story, number: number, title: string, line: string): void {
+  io.stdout(`\n${bold(io, `${number}  ${title}`)}\n   ${line}\n`);
+}
+
+function show({ io }: Story, { status, body }: AgentAnswer, expected: number): boolean {
+  const { code, detail, advice } = body;
+  const text =
+    code === undefined
+      ? `passed: ${JSON.stringify(body)}`
+      : `${String(code)}: ${String(detail)}\n       for the agent: ${String(advice)}`;
+  io.stdout(`   ${paint(io, status < 400 ? 32 : 31, String(status))} ${text}\n`);
+  return status === expected;
+}
+
+function approvalName({ body }: AgentAnswer): string | null {
+  const { approval } = body as { readonly approval?: { readonly name?: string } };
+  return approval?.name ?? null;
+}
+
+function bold(io: CommandIo, text: string): string {
+  return paint(io, 1, text);
+}
+
+function paint(io: CommandIo, code: number, text: string): string {
+  return io.colour ? `\u001B[${code}m${text}\u001B[0m` : text;
+}

@@ -1,0 +1,71 @@
+import { Command, CommanderError } from 'commander';
+import { MistakesError, formatMistake } from '../document/mistake.ts';
+import { registerActions } from './actions.ts';
+import { registerApprovals } from './approvals.ts';
+import { registerAudit } from './audit.ts';
+import { registerDemo } from './demo.ts';
+import { registerInit } from './init.ts';
+import { EXIT_OK, EXIT_USAGE, type CommandIo } from './io.ts';
+import { registerPolicy } from './policy.ts';
+import { registerServe } from './serve.ts';
+import { versionOf } from './version.ts';
+
+/** Runs one command line (without node and script) and returns the exit code of the process. */
+export async function runCommand(argv: readonly string[], io: Omit<CommandIo, 'exit'>): Promise<number> {
+  let exitCode = EXIT_OK;
+  const program = programFor({ ...io, exit: (code) => (exitCode = Math.max(exitCode, code)) });
+  try {
+    await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
+  } catch (error) {
+    return reportError(error, io);
+  }
+  return exitCode;
+}
+
+function programFor(io: CommandIo): Command {
+  const program = new Command('aegis-gateway')
+    .description('Governs what an AI agent may do to the outside world: policy, approval and audit for every call.')
+    .version(versionOf(io.env), '-V, --version')
+    .option('--no-color', 'plain output, as with NO_COLOR')
+    .helpOption('-h, --help', 'show help; every command has its own')
+    .showHelpAfterError('(--help shows what can be given)')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, getOutHasColors: () => io.colour, getErrHasColors: () => io.colour });
+  program.addHelpText(
+    'after',
+    `
+Begin here:
+  aegis-gateway demo --auto              the whole story in one terminal
+  aegis-gateway init my-gateway          a commented configuration, policy and action map
+  aegis-gateway serve --config my-gateway/gateway.yaml
+  aegis-gateway approvals list           what waits for a human
+  aegis-gateway audit list               what happened
+
+Exit codes: 0 all is well, 1 the command found something wrong, 2 it was called wrongly or could not work.`,
+  );
+  for (const register of [registerServe, registerInit, registerDemo, registerPolicy, registerActions, registerApprovals, registerAudit]) {
+    register(program, io);
+  }
+  inherit(program);
+  return program;
+}
+
+/** Commander does not hand these settings on to commands that were made before they were set. */
+function inherit(command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command);
+    inherit(child);
+  }
+}
+
+function reportError(error: unknown, io: Omit<CommandIo, 'exit'>): number {
+  // Commander has printed the message, or the help or version that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+  if (error instanceof MistakesError) {
+    for (const mistake of error.mistakes) io.stderr(`${formatMistake(mistake)}\n`);
+    return EXIT_USAGE;
+  }
+  io.stderr(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  return EXIT_USAGE;
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { suggestion } from './mistake.ts';
+
+type RawIssue = z.core.$ZodRawIssue;
+
+/** Longer values are cut in messages: the place says the rest. */
+const MAX_SHOWN_CODE_UNITS = 60;
+
+const KINDS: { readonly [kind: string]: string } = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  bigint: 'a whole number',
+  boolean: 'a boolean',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  tuple: 'a list',
+  null: 'null',
+  undefined: 'nothing',
+  never: 'nothing',
+};
+
+/** What is wrong with a value, and what was expected, as one sentence. */
+export function describeIssue(issue: RawIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return describeType(String(issue.expected), issue.input);
+    case 'invalid_value':
+      return describeChoice(issue.values, issue.input);
+    case 'too_small':
+      return `${showInput(issue.input)} is too small; expected ${boundText(issue.origin, 'at least', 'more than', issue.minimum, issue.inclusive)}`;
+    case 'too_big':
+      return `${showInput(issue.input)} is too large; expected ${boundText(issue.origin, 'at most', 'less than', issue.maximum, issue.inclusive)}`;
+    case 'invalid_format':
+      return `${showInput(issue.input)} does not have the expected form${issue.pattern === undefined ? ` (${issue.format})` : ` ${issue.pattern}`}`;
+    case 'invalid_union':
+      return describeUnion(issue.errors, issue.input);
+    case 'not_multiple_of':
+      return `${showInput(issue.input)} is not a multiple of ${issue.divisor}`;
+    default:
+      return `${showInput(issue.input)} is not allowed here`;
+  }
+}
+
+function describeType(expected: string, input: unknown): string {
+  const wanted = KINDS[expected] ?? expected;
+  if (input === undefined) return `missing; expected ${wanted}`;
+  return `found ${showInput(input)}; expected ${wanted}`;
+}
+
+function describeChoice(values: readonly unknown[], input: unknown): string {
+  const shown = values.map((value) => String(value));
+  const expected = shown.length === 1 ? shown[0] : `one of ${shown.join(', ')}`;
+  if (input === undefined) return `missing; expected ${expected}`;
+  const meant = typeof input === 'string' ? suggestion(input, shown) : '';
+  return `found ${showInput(input)}; expected ${expected}${meant}`;
+}
+
+function describeUnion(branches: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
+  const wanted = new Set<string>();
+  for (const issue of branches.flat()) {
+    if (issue.path.length > 0) continue;
+    if (issue.code === 'invalid_type') wanted.add(KINDS[issue.expected] ?? issue.expected);
+    if (issue.code === 'invalid_value') for (const value of issue.values) wanted.add(String(value));
+  }
+  const expected = wanted.size === 0 ? 'another form' : [...wanted].join(' or ');
+  return input === undefined ? `missing; expected ${expected}` : `found ${showInput(input)}; expected ${expected}`;
+}
+
+function boundText(
+  origin: string,
+  inclusiveWord: string,
+  exclusiveWord: string,
+  bound: unknown,
+  inclusive: boolean | undefined,
+): string {
+  const unit = origin === 'string' ? ' characters' : origin === 'array' ? ' items' : '';
+  return `${inclusive === false ? exclusiveWord : inclusiveWord} ${String(bound)}${unit}`;
+}
+
+/** A value as a message shows it: its kind where its text would say less. */
+export function showInput(input: unknown): string {
+  if (input === undefined) return 'nothing';
+  if (input === null) return 'null';
+  if (input instanceof Date) return 'a date (quote it where text is meant)';
+  if (Array.isArray(input)) return 'a list';
+  if (typeof input === 'object') return 'a mapping';
+  const text = typeof input === 'string' ? JSON.stringify(input) : String(input);
+  const cut = text.length > MAX_SHOWN_CODE_UNITS ? `${text.slice(0, MAX_SHOWN_CODE_UNITS)}...` : text;
+  if (typeof input === 'boolean') return `the boolean ${cut}`;
+  return typeof input === 'string' ? cut : `the number ${cut}`;
+}
+
+/** The keys that an object schema knows. */
+export function shapeKeys(schema: unknown): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}

@@ -1,0 +1,44 @@
+import { Agent, type ClientRequestArgs } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Destination } from '../model/request.ts';
+import type { Connector } from './connector.ts';
+
+/** What the agent is told beside Node's own options: where the request goes, and whom to tell how connecting went. */
+export interface GuardedOptions extends ClientRequestArgs {
+  readonly destination?: Destination;
+  readonly connected?: (error: Error | null) => void;
+}
+
+/**
+ * Kept-alive connections for Node's HTTP client. It ignores every host, port and TLS option of the request: where a
+ * connection goes, and that it is checked and verified, is the connector's business alone. TLS is spoken below the
+ * HTTP client, which therefore takes every connection for plain HTTP.
+ */
+export class GuardedAgent extends Agent {
+  readonly #connector: Connector;
+  readonly #ready = new WeakSet<object>();
+
+  constructor(connector: Connector, keepAliveMs: number) {
+    super({ keepAlive: true, timeout: keepAliveMs });
+    this.#connector = connector;
+  }
+
+  /** True for a connection on which a request can be sent at once. */
+  isReady(socket: object): boolean {
+    return this.#ready.has(socket);
+  }
+
+  override getName(options?: GuardedOptions): string {
+    const destination = options?.destination;
+    return destination === undefined ? '' : `${destination.scheme}://${destination.host}:${destination.port}`;
+  }
+
+  override createConnection(options: GuardedOptions): Socket {
+    const { destination, connected } = options;
+    if (destination === undefined) throw new Error('expected a request with a destination, found one without');
+    return this.#connector.connect(destination, (error, socket) => {
+      if (socket !== null) this.#ready.add(socket);
+      connected?.(error);
+    });
+  }
+}

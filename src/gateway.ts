@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startAdmin } from './admin/admin-server.ts';
+import { startControl } from './admin/control-socket.ts';
+import { createDecider } from './approval/decider.ts';
+import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approval/gate.ts';
+import { openLocalStore, type LocalStore } from './approval/local-store.ts';
+import { MAX_SESSION_MS, MemoryHistory, rebuildHistory } from './audit/history.ts';
+import { openJournal, type OpenedJournal } from './audit/journal.ts';
+import { startFeed, type SinkFeed } from './audit/sink-feed.ts';
+import { openSqliteSink } from './audit/sqlite-sink.ts';
+import type { Environment } from './config/load.ts';
+import type { Config } from './config/schema.ts';
+import { mountedOneByOne } from './config/watcher.ts';
+import { MistakesError } from './document/mistake.ts';
+import { exchange, type ExchangePorts } from './exchange.ts';
+import { createRefusals } from './forward/refusal.ts';
+import { installKey } from './install-key.ts';
+import { createDataListener } from './intercept/data-listener.ts';
+import type { DataListener, PortRefusal } from './intercept/settings.ts';
+import type { Clock, Log } from './model/ports.ts';
+import type { RawHead } from './model/request.ts';
+import { readinessOf } from './readiness.ts';
+import { portRefusalRecord } from './evidence/records.ts';
+import { redactRawHead } from './redaction/redact.ts';
+import { Reloader } from './reload.ts';
+import { gateSettings, interceptSettings } from './settings.ts';
+import { createTelemetry, type Telemetry } from './telemetry/metrics.ts';
+import { loadParts, type BuiltIn } from './world.ts';
+import { WorldKeeper } from './world-keeper.ts';
+
+/** What a gateway is started with. */
+export interface GatewayOptions {
+  readonly config: Config;
+  /** Watched for changes; null when the configuration is built in. */
+  readonly configFile: string | null;
+  /** Decides when there is no configuration file. */
+  readonly builtIn: BuiltIn | null;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  /** Go on in a new journal segment where the chain is broken, instead of refusing to start. */
+  readonly acceptBrokenChain?: boolean;
+}
+
+/** A running gateway. Disposing it drains what runs and stops its parts in reverse order. */
+export interface Gateway extends AsyncDisposable {
+  readonly data: { readonly host: string; readonly port: number };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly controlSocket: string;
+}
+
+/** Everything that keeps state, opened before anything listens. */
+interface Foundation {
+  readonly journal: OpenedJournal;
+  readonly feed: SinkFeed;
+  readonly store: LocalStore;
+  readonly gate: SweptGate;
+  readonly history: MemoryHistory;
+  readonly keeper: WorldKeeper;
+  readonly reloader: Reloader;
+  readonly telemetry: Telemetry;
+}
+
+/** How long the SQLite sink may take to catch up at the end; what it lacks then, it reads at the next start. */
+const FEED_STOP_MS = 5_000;
+
+/**
+ * Starts a gateway: its parts in order, the data port last, so that a half-started gateway never takes a request. Rejects
+ * with `MistakesError` when a file is wrong, and with the error of the part that did not start; what had started is
+ * stopped again.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  await using parts = new AsyncDisposableStack();
+  const { config, log, clock } = options;
+  const foundation = await layFoundation(options, parts);
+  const { journal, store, telemetry } = foundation;
+  const decide = createDecider(store, clock, async (event) => void (await journal.append(event, 'synced')));
+  const control = parts.use(await startControl(join(config.data_dir, 'control.sock'), { approvals: store, decide }));
+  const listener = listenerOf(options, foundation);
+  telemetry.observe({ listener, journal, feed: foundation.feed, store, world: () => foundation.keeper.current() });
+  const readiness = (): ReturnType<typeof readinessOf> => readinessOf({ ...foundation, control });
+  const admin = parts.use(await startAdmin(config.listeners.admin, { readiness, metrics: async () => await telemetry.metrics() }));
+  parts.defer(async () => await listener.drain(config.limits.drain_timeout));
+  const data = await listener.listen();
+  foundation.keeper.listening([data, admin].map((one) => ({ host: 'address' in one ? one.address : one.host, port: one.port })));
+  await journal.append({ kind: 'lifecycle', event: 'started', detail: `version ${options.version}`, data: { pid: process.pid } }, 'synced');
+  log.info('gateway.ready', {
+    data_host: data.address,
+    data_port: data.port,
+    admin_host: admin.host,
+    admin_port: admin.port,
+    control: control.path,
+    approvers_by: control.approversBy,
+  });
+  const running = parts.move();
+  return {
+    data: { host: data.address, port: data.port },
+    admin: { host: admin.host, port: admin.port },
+    controlSocket: control.path,
+    [Symbol.asyncDispose]: async () => await running.disposeAsync(),
+  };
+}
+
+async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStack): Promise<Foundation> {
+  const { config, clock, log, builtIn } = options;
+  const loaded = await loadParts(config, builtIn);
+  if (!loaded.ok) throw new MistakesError(loaded.mistakes);
+  await warnOfFrozenFiles(options);
+  await mkdir(config.data_dir, { recursive: true, mode: 0o700 });
+  const redactionKey = await installKey(join(config.data_dir, 'redaction.key'));
+  const journal = await openJournal({
+    dir: join(config.data_dir, 'journal'),
+    clock,
+    newId: randomUUID,
+    log,
+    pid: process.pid,
+    acceptBrokenChain: options.acceptBrokenChain ?? false,
+  });
+  parts.defer(async () => await closeJournal(journal));
+  const feed = startFeed({ journal, sink: openSqliteSink(join(config.data_dir, 'audit.db')), log });
+  parts.defer(async () => await feed.stop(FEED_STOP_MS));
+  const history = new MemoryHistory();
+  await rebuildHistory(history, journal.dir, clock.now() - MAX_SESSION_MS);
+  const { store, gate } = openApprovals(options, journal, parts);
+  const telemetry = createTelemetry();
+  const keeper = parts.use(new WorldKeeper({ config, parts: loaded.value, redactionKey, clock, log }));
+  const reloader = parts.use(
+    new Reloader({
+      ...options,
+      parts: loaded.value,
+      journal,
+      apply: async (newConfig, newParts) => await keeper.replace(newConfig, newParts),
+      counted: (part, result) => telemetry.reloaded(part, result),
+    }),
+  );
+  await reloader.start();
+  return { journal, feed, store, gate, history, keeper, reloader, telemetry };
+}
+
+function openApprovals(
+  { config, clock, log }: GatewayOptions,
+  journal: OpenedJournal,
+  parts: AsyncDisposableStack,
+): { readonly store: LocalStore; readonly gate: SweptGate } {
+  const file = join(config.data_dir, 'approvals.db');
+  const store = parts.use(openLocalStore({ file, clock, retentionMs: config.approvals.retention }));
+  const onEvent = async (event: Parameters<Parameters<typeof createDecider>[2]>[0]): Promise<void> =>
+    void (await journal.append(event, 'synced'));
+  const gate = createApprovalGate({ store, clock, onEvent }, gateSettings(config));
+  const timer = setInterval(() => {
+    gate.sweep().catch((error: unknown) => log.warn('approvals.not-swept', { problem: String(error) }));
+  }, SWEEP_INTERVAL_MS);
+  timer.unref();
+  parts.defer(() => clearInterval(timer));
+  return { store, gate };
+}
+
+function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundation): DataListener {
+  const { journal, gate, history, keeper, telemetry } = foundation;
+  const ports: ExchangePorts = {
+    clock,
+    newId: randomUUID,
+    world: () => keeper.current(),
+    journal,
+    approvals: gate,
+    refusals: createRefusals(),
+    history,
+    meter: telemetry.meter,
+    log,
+  };
+  return createDataListener(interceptSettings(config), async (raw) => await exchange(raw, ports), {
+    clock,
+    log,
+    refused: async (refusal) => {
+      telemetry.meter.received(refusal.entry);
+      telemetry.meter.refused(refusal.fault.code);
+      const { agent, enforcement, redactor } = keeper.current();
+      const facts = { exchangeId: randomUUID(), agentId: agent.id, enforcement };
+      const request = redactRawHead(refusal.head ?? unreadHead(refusal), redactor);
+      await journal.append(portRefusalRecord(facts, { request, fault: refusal.fault }), 'written');
+    },
+  });
+}
+
+/** What stands for the head of a request of which nothing could be read. */
+function unreadHead({ entry, remoteAddress }: PortRefusal): RawHead {
+  const nothing = { method: '', target: '', rawHeaders: [], httpVersion: '', serverName: null, tunnelAuthority: null };
+  return { entry, remoteAddress, ...nothing };
+}
+
+async function closeJournal(journal: OpenedJournal): Promise<void> {
+  await journal.append({ kind: 'lifecycle', event: 'stopped', detail: 'drained', data: {} }, 'synced').catch(() => null);
+  await journal.close();
+}
+
+/** A file that is mounted by `subPath` never changes under a running pod, so a new policy would go unseen. */
+async function warnOfFrozenFiles({ config, configFile, log }: GatewayOptions): Promise<void> {
+  const { policy, actions } = config;
+  const files = [configFile, policy.baseline, ...policy.files, ...actions.files].filter((file) => typeof file === 'string');
+  const mountInfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  for (const file of mountedOneByOne(files, mountInfo)) {
+    log.warn('config.never-updated', { file, advice: 'mount the whole ConfigMap as a folder instead of this file by subPath' });
+  }
+}

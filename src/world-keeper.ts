@@ -1,0 +1,109 @@
+import { lookup } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Config } from './config/schema.ts';
+import { forwardLimits } from './forward/limits.ts';
+import type { ForwardSettings, ListenerAddress } from './forward/settings.ts';
+import { createUpstream } from './forward/upstream.ts';
+import type { World } from './judgement.ts';
+import type { EnforcementLevel } from './model/decision.ts';
+import type { Clock, Log, Upstream } from './model/ports.ts';
+import { buildWorld, requestRoutes, type Parts } from './world.ts';
+
+/** Proxy variables are all that leads an agent here until its traffic is captured. */
+const ENFORCEMENT: EnforcementLevel = 'cooperative';
+
+export interface KeeperOptions {
+  readonly config: Config;
+  readonly parts: Parts;
+  readonly redactionKey: Uint8Array;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Holds the version of the world that is in force, with its way out, and brings the next one into force. */
+export class WorldKeeper implements AsyncDisposable {
+  readonly #options: KeeperOptions;
+  readonly #ownListeners: ListenerAddress[] = [];
+  #config: Config;
+  #upstream: Upstream & AsyncDisposable;
+  #world: World;
+  /** Ways out of earlier versions: calls that came in then may still be on them. */
+  readonly #earlier = new Set<Upstream & AsyncDisposable>();
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#upstream = this.#makeUpstream(options.config);
+    this.#world = this.#build(options.config, options.parts, this.#upstream);
+  }
+
+  current(): World {
+    return this.#world;
+  }
+
+  /** Tells where the gateway listens, now that the ports are known: it is never a destination. */
+  listening(addresses: readonly ListenerAddress[]): void {
+    this.#ownListeners.push(...addresses);
+  }
+
+  /** Brings a new version into force. Rejects, and changes nothing, when it cannot be. */
+  async replace(config: Config, parts: Parts): Promise<void> {
+    const sameWay = JSON.stringify(wayOut(config)) === JSON.stringify(wayOut(this.#config));
+    const upstream = sameWay ? this.#upstream : this.#makeUpstream(config);
+    this.#world = this.#build(config, parts, upstream);
+    this.#warnOfRestart(config);
+    this.#config = config;
+    if (upstream === this.#upstream) return;
+    this.#earlier.add(this.#upstream);
+    this.#upstream = upstream;
+    await Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#upstream, ...this.#earlier].map(async (upstream) => await upstream[Symbol.asyncDispose]()));
+  }
+
+  #build(config: Config, parts: Parts, upstream: Upstream): World {
+    return buildWorld(config, parts, { upstream, redactionKey: this.#options.redactionKey, enforcement: ENFORCEMENT });
+  }
+
+  #makeUpstream(config: Config): Upstream & AsyncDisposable {
+    const { log, clock } = this.#options;
+    return createUpstream(this.#forwardSettings(config), {
+      log,
+      clock,
+      lookup: async (name) => await lookup(name, { all: true, verbatim: true }),
+      localAddresses: () =>
+        Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
+    });
+  }
+
+  #forwardSettings(config: Config): ForwardSettings {
+    const routes = requestRoutes(config);
+    return {
+      limits: forwardLimits(config.limits),
+      routes: new Map(
+        [...routes].map(([name, { upstream }]) => [name, { upstream, credential: config.routes[name]?.credential ?? null }]),
+      ),
+      allowAddresses: config.upstream.allow,
+      clusterApi: config.upstream.cluster_api,
+      ownListeners: this.#ownListeners,
+      extraCa: config.upstream.ca_files.map((file) => readFileSync(file, 'utf8')),
+      generationKey: this.#options.redactionKey,
+    };
+  }
+
+  /** What is bound or opened at start stays as it is; whoever changes it is told. */
+  #warnOfRestart(config: Config): void {
+    for (const key of ['data_dir', 'listeners', 'approvals', 'log', 'limits'] as const) {
+      if (JSON.stringify(config[key]) === JSON.stringify(this.#config[key])) continue;
+      this.#options.log.warn('config.needs-restart', { key, advice: 'the new value is used after the next start' });
+    }
+  }
+}
+
+/** What the way out depends on. */
+function wayOut({ routes, upstream, limits }: Config): unknown {
+  return { routes, upstream, limits };
+}
