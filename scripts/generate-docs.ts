@@ -1,7 +1,9 @@
-/** `node scripts/generate-docs.ts`: writes docs/faults.md from the table of faults. A test compares the two. */
+/** `npm run docs`: writes the pages that are made from tables of the code. A test compares the two. */
 import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { LIMITS, type Limit } from '../src/config/limits.ts';
+import { formatDuration, formatSize } from '../src/document/quantity.ts';
 import { FAULTS, type FaultDefinition } from '../src/model/fault.ts';
+import { metricsPage } from './metrics-page.ts';
 
 /** The text of docs/faults.md. */
 export function faultsPage(): string {
@@ -21,6 +23,36 @@ where they apply \`decision\` and \`approval\`. Match on \`code\`; the sentences
 ${sections.join('\n')}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await writeFile(new URL('../docs/faults.md', import.meta.url), faultsPage());
+/** Every limit, as rows of a table. */
+export function limitsPage(): string {
+  const rows = Object.entries<Limit>(LIMITS).map(([name, limit]) => {
+    const show = shownIn(limit.unit);
+    return `| \`${name}\` | ${show(limit.value)} | ${show(limit.min)} to ${show(limit.max)} | ${limit.why} |`;
+  });
+  return `# Limits
+
+Every wait has a deadline and every queue a bound. Each can be set under \`limits\` in gateway.yaml, within its bounds.
+This page is made from \`src/config/limits.ts\`. Bounds that no key changes (nesting of JSON, layers and growth of
+compressed bodies, fields of forms) stand as named constants beside the code that keeps them.
+
+| key | default | bounds | why |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function shownIn(unit: Limit['unit']): (value: number) => string {
+  if (unit === 'milliseconds') return formatDuration;
+  return unit === 'bytes' ? formatSize : String;
+}
+
+/** The generated pages, by path from the root of the tree. */
+export const PAGES: { readonly [path: string]: () => string } = {
+  'docs/faults.md': faultsPage,
+  'docs/limits.md': limitsPage,
+  'docs/metrics.md': metricsPage,
+};
+
+if (import.meta.main) {
+  for (const [path, page] of Object.entries(PAGES)) await writeFile(new URL(`../${path}`, import.meta.url), page());
 }

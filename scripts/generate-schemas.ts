@@ -4,27 +4,12 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { actionMapSchema } from '../src/action/schema.ts';
-import { configSchema } from '../src/config/schema.ts';
-import { policySchema } from '../src/policy/policy-schema.ts';
-import { testFileSchema } from '../src/policy/test-file-schema.ts';
+import { jsonSchemas } from '../src/cli/schemas.ts';
 
-const SOURCES = {
-  'actions.schema.json': { schema: actionMapSchema, title: 'Aegis Gateway action map' },
-  'gateway.schema.json': { schema: configSchema, title: 'Aegis Gateway configuration' },
-  'policy-test.schema.json': { schema: testFileSchema, title: 'Aegis Gateway policy test' },
-  'policy.schema.json': { schema: policySchema, title: 'Aegis Gateway policy' },
-} as const;
-
-/** The texts of all schema files, by file name. Draft 7 is what YAML editors understand best. */
+/** The texts of all schema files, by file name. */
 export function schemaFiles(): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
-  for (const [file, { schema, title }] of Object.entries(SOURCES)) {
-    const generated = z.toJSONSchema(schema, { io: 'input', target: 'draft-7' });
-    texts.set(file, `${JSON.stringify({ title, ...generated }, null, 2)}\n`);
-  }
-  return texts;
+  const files = Object.entries(jsonSchemas());
+  return new Map(files.map(([file, schema]) => [file, `${JSON.stringify(schema, null, 2)}\n`]));
 }
 
 if (import.meta.main) {

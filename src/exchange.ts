@@ -78,6 +78,10 @@ async function judge(call: Call): Promise<Step<Judged>> {
   const { entered, raw } = call;
   const request = canonicalize(raw.head, entered.request);
   if (!request.ok) return stop({ fault: request.fault });
+  if (request.value.upgrade !== null && raw.client.kind !== 'upgrade') {
+    const detail = 'expected nothing else on the connection of a WebSocket handshake, found another request';
+    return stop({ fault: { code: 'unsupported-upgrade', detail }, request: request.value });
+  }
   const body = await readBody(call, request.value);
   if (!body.ok) return stop({ fault: body.fault, request: request.value });
   const judged = judgeIn(entered, request.value, body.value, momentOf(call));

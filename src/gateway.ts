@@ -125,14 +125,14 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   const history = new MemoryHistory();
   await rebuildHistory(history, journal.dir, clock.now() - MAX_SESSION_MS);
   const { store, gate } = openApprovals(options, journal, parts);
-  const telemetry = createTelemetry();
+  const telemetry = createTelemetry({ clock, version: options.version, nodeVersion: process.version });
   const keeper = parts.use(new WorldKeeper({ config, parts: loaded.value, redactionKey, clock, log }));
   const reloader = parts.use(
     new Reloader({
       ...options,
       parts: loaded.value,
       journal,
-      apply: async (newConfig, newParts) => await keeper.replace(newConfig, newParts),
+      apply: (newConfig, newParts) => keeper.replace(newConfig, newParts),
       counted: (part, result) => telemetry.reloaded(part, result),
     }),
   );

@@ -29,8 +29,8 @@ export interface ReloadOptions {
   readonly parts: Parts;
   readonly journal: Journal;
   readonly log: Log;
-  /** Brings a new version into force. Rejects when it cannot be; the old one stays then. */
-  readonly apply: (config: Config, parts: Parts) => Promise<void>;
+  /** Brings a new version into force. Throws when it cannot be; the old one stays then. */
+  readonly apply: (config: Config, parts: Parts) => void;
   readonly counted: (part: ReloadPart, result: 'loaded' | 'rejected') => void;
 }
 
@@ -78,7 +78,7 @@ export class Reloader implements AsyncDisposable {
       const config = await this.#take('config', await this.#readConfig(), this.#config, () => true);
       const policy = await this.#take('policy', await loadPolicy(config, this.#options.builtIn), this.#parts.policy, sameDigest);
       const actions = await this.#take('actions', await loadActions(config, this.#options.builtIn), this.#parts.actions, sameDigest);
-      await this.#options.apply(config, { policy, actions });
+      this.#options.apply(config, { policy, actions });
       const filesChanged = JSON.stringify(filesOf(config)) !== JSON.stringify(filesOf(this.#config));
       this.#config = config;
       this.#parts = { policy, actions };

@@ -1,6 +1,5 @@
 import type { GateSettings } from './approval/gate.ts';
 import type { Config } from './config/schema.ts';
-import { INTERCEPT_LIMITS } from './intercept/limits.ts';
 import type { InterceptSettings } from './intercept/settings.ts';
 
 /** The settings of the data port. */
@@ -11,15 +10,15 @@ export function interceptSettings({ listeners, limits }: Config): InterceptSetti
     headerCount: limits.header_count,
     headersTimeoutMs: limits.headers_timeout,
     bodyTimeoutMs: limits.body_timeout,
-    bodyGraceMs: INTERCEPT_LIMITS.body_grace.value,
-    bodyBytesPerSecond: INTERCEPT_LIMITS.body_rate.value,
+    bodyGraceMs: limits.body_grace,
+    bodyBytesPerSecond: limits.body_rate,
     bufferedBytes: limits.buffered,
     keepAliveTimeoutMs: limits.keep_alive_timeout,
-    readerTimeoutMs: INTERCEPT_LIMITS.reader_timeout.value,
+    readerTimeoutMs: limits.reader_timeout,
     upgradeIdleMs: limits.idle_timeout,
     connections: limits.connections,
-    pipelined: INTERCEPT_LIMITS.pipelined.value,
-    requestsPerConnection: INTERCEPT_LIMITS.requests_per_connection.value,
+    pipelined: limits.pipelined,
+    requestsPerConnection: limits.requests_per_connection,
   };
 }
 

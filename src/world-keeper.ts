@@ -24,7 +24,7 @@ export interface KeeperOptions {
 /** Holds the version of the world that is in force, with its way out, and brings the next one into force. */
 export class WorldKeeper implements AsyncDisposable {
   readonly #options: KeeperOptions;
-  readonly #ownListeners: ListenerAddress[] = [];
+  #ownListeners: readonly ListenerAddress[];
   #config: Config;
   #upstream: Upstream & AsyncDisposable;
   #world: World;
@@ -33,6 +33,7 @@ export class WorldKeeper implements AsyncDisposable {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#ownListeners = Object.values(options.config.listeners);
     this.#config = options.config;
     this.#upstream = this.#makeUpstream(options.config);
     this.#world = this.#build(options.config, options.parts, this.#upstream);
@@ -42,22 +43,31 @@ export class WorldKeeper implements AsyncDisposable {
     return this.#world;
   }
 
-  /** Tells where the gateway listens, now that the ports are known: it is never a destination. */
+  /**
+   * Tells where the gateway listens, which is never a destination. It differs from the configuration where that lets the
+   * system choose a port.
+   */
   listening(addresses: readonly ListenerAddress[]): void {
-    this.#ownListeners.push(...addresses);
+    this.#ownListeners = addresses;
+    const { policy, actions } = this.#world;
+    this.#retire(this.#makeUpstream(this.#config));
+    this.#world = this.#build(this.#config, { policy, actions }, this.#upstream);
   }
 
-  /** Brings a new version into force. Rejects, and changes nothing, when it cannot be. */
-  async replace(config: Config, parts: Parts): Promise<void> {
+  /** Brings a new version into force. Throws, and changes nothing, when it cannot be. */
+  replace(given: Config, parts: Parts): void {
+    this.#warnOfRestart(given);
+    const config = { ...given, ...keptFrom(this.#options.config) };
     const sameWay = JSON.stringify(wayOut(config)) === JSON.stringify(wayOut(this.#config));
     const upstream = sameWay ? this.#upstream : this.#makeUpstream(config);
     this.#world = this.#build(config, parts, upstream);
-    this.#warnOfRestart(config);
     this.#config = config;
-    if (upstream === this.#upstream) return;
+    if (upstream !== this.#upstream) this.#retire(upstream);
+  }
+
+  #retire(next: Upstream & AsyncDisposable): void {
     this.#earlier.add(this.#upstream);
-    this.#upstream = upstream;
-    await Promise.resolve();
+    this.#upstream = next;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,11 +106,22 @@ export class WorldKeeper implements AsyncDisposable {
 
   /** What is bound or opened at start stays as it is; whoever changes it is told. */
   #warnOfRestart(config: Config): void {
-    for (const key of ['data_dir', 'listeners', 'approvals', 'log', 'limits'] as const) {
-      if (JSON.stringify(config[key]) === JSON.stringify(this.#config[key])) continue;
+    for (const [key, kept] of Object.entries(keptFrom(this.#options.config))) {
+      if (JSON.stringify(config[key as keyof Config]) === JSON.stringify(kept)) continue;
       this.#options.log.warn('config.needs-restart', { key, advice: 'the new value is used after the next start' });
     }
   }
+}
+
+/** What is bound, opened or allocated at start. */
+function keptFrom({
+  data_dir,
+  listeners,
+  approvals,
+  log,
+  limits,
+}: Config): Pick<Config, 'data_dir' | 'listeners' | 'approvals' | 'log' | 'limits'> {
+  return { data_dir, listeners, approvals, log, limits };
 }
 
 /** What the way out depends on. */

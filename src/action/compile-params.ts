@@ -1,22 +1,28 @@
 import { suggestion } from '../document/mistake.ts';
 import { expectedOf, isHeaderName } from './compile-conditions.ts';
 import type { Param } from './entry.ts';
-import { parsePointer, topLevelPointer } from './pointer.ts';
+import { parsePointer, topLevelPointer, type Pointer } from './pointer.ts';
 import { headerProblem, pointerProblem, type Report } from './report.ts';
 import type { EntryFile, SourceFile } from './schema.ts';
 import type { Place, Source } from './source.ts';
 
 const KINDS = ['path', 'query', 'header', 'body', 'argument', 'item', 'length', 'value'] as const;
 
+/** What parameters can refer to. */
+export interface Given {
+  readonly captures: readonly string[];
+  readonly each: Pointer | null;
+}
+
 /** Compiles the parameters of an entry. */
-export function compileParams(source: EntryFile, captures: readonly string[], report: Report): readonly Param[] {
+export function compileParams(source: EntryFile, given: Given, report: Report): readonly Param[] {
   return Object.entries(source.params ?? {}).map(([name, written]) => {
     const several = Array.isArray(written);
     const sources = (several ? written : [written]).flatMap((one, index): readonly Source[] => {
       const below: Report = (path, message) => report(['params', name, ...(several ? [index] : []), ...path], message);
-      const place = compilePlace(one, captures, below);
+      const place = compilePlace(one, given.captures, below);
       if (place === null) return [];
-      checkPlace(name, place, { source, captures, report: below });
+      checkPlace(name, place, { ...given, report: below });
       return [{ place, as: one.as ?? null }];
     });
     return { name, sources };
@@ -72,15 +78,20 @@ function pointed(kind: 'body' | 'item' | 'length', text: string): Place | null {
   return pointer === null ? null : { kind, pointer };
 }
 
-interface PlaceContext {
-  readonly source: EntryFile;
-  readonly captures: readonly string[];
+interface PlaceContext extends Given {
   readonly report: Report;
 }
 
-function checkPlace(name: string, place: Place, { source, captures, report }: PlaceContext): void {
-  if (place.kind === 'item' && source.each === undefined) {
+function checkPlace(name: string, place: Place, { each, captures, report }: PlaceContext): void {
+  if (place.kind === 'item' && each === null) {
     report(['item'], 'an item is only there with each; expected each, or body instead of item');
+  }
+  if (
+    each !== null &&
+    place.kind === 'body' &&
+    place.pointer.tokens.every((token, index) => token === each.tokens[index])
+  ) {
+    report(['body'], 'this holds the list of each, which would stand whole in every one of its actions; expected item');
   }
   if (captures.includes(name) && !(place.kind === 'path' && place.name === name)) {
     report([], `the path captures ${JSON.stringify(name)} already; expected another name, or {path: ${name}}`);

@@ -2,7 +2,7 @@ import { suggestion, type Position } from '../document/mistake.ts';
 import { isOfHead } from './condition.ts';
 import { compileConditions } from './compile-conditions.ts';
 import { compileParams } from './compile-params.ts';
-import type { Entry } from './entry.ts';
+import { namesRead, type Entry } from './entry.ts';
 import { parseHostPattern, type HostPattern } from './host-pattern.ts';
 import { ANY_PATH, captureNames, parsePathTemplate, type PathTemplate } from './path-template.ts';
 import { parsePointer, type Pointer } from './pointer.ts';
@@ -23,7 +23,7 @@ export function compileEntry(source: EntryFile, context: EntryContext): Entry {
   const { report, position, file } = context;
   const template = compilePath(source, report);
   const each = compileEach(source, report);
-  const params = compileParams(source, captureNames(template), report);
+  const params = compileParams(source, { captures: captureNames(template), each }, report);
   const conditions = compileConditions(source.match ?? {}, report);
   const names = [...captureNames(template), ...params.map(({ name }) => name)];
   const texts = compileTexts(source, names, report);
@@ -39,6 +39,7 @@ export function compileEntry(source: EntryFile, context: EntryContext): Entry {
     ...texts,
     params,
     required: new Set([...(source.required ?? []), ...namesIn(texts.type), ...namesIn(texts.target ?? NO_TEXT)]),
+    namesRead: namesRead(params),
     keepsOthers: source.other_params !== 'drop',
     effect: source.effect ?? null,
     amountParam: source.amount ?? null,

@@ -30,7 +30,7 @@ export function decidingEntry(map: ActionMap, facts: RequestFacts, content: Cont
 }
 
 /** Whether all conditions of a candidate hold. Faults: `ambiguous-action`, `body-mismatch`. */
-export function allHold({ entry, captures }: Candidate, facts: RequestFacts, content: Content): Outcome<boolean> {
+function allHold({ entry, captures }: Candidate, facts: RequestFacts, content: Content): Outcome<boolean> {
   const reading: Reading = { facts, content, captures: captures ?? new Map(), item: undefined };
   for (const condition of entry.conditions) {
     const result = holds(condition, reading);

@@ -13,7 +13,7 @@ export interface DecodedPath {
    * and blanks at the end cut off, empty ones left out.
    */
   readonly forgiving: readonly string[];
-  /** False when segments are empty or carry `;` parameters, which servers read differently. */
+  /** False when segments are empty, carry `;` parameters or have blanks around them, which servers read differently. */
   readonly regular: boolean;
 }
 
@@ -33,7 +33,8 @@ export function decodePath(path: string): Outcome<DecodedPath> {
     }
     segments.push(decoded.text);
   }
-  const regular = raw.every((part) => part !== '' && !part.includes(';'));
+  const regular =
+    raw.every((part) => part !== '' && !part.includes(';')) && segments.every((text) => text === text.trim());
   const slash = path.length > 1 && path.endsWith('/') ? '/' : '';
   return passed({
     text: `/${segments.join('/')}${slash}`,

@@ -1,6 +1,7 @@
-import { passed, type Outcome } from '../model/fault.ts';
-import type { Actions } from '../model/action.ts';
-import type { MapperInput } from './mapper.ts';
+import { passed } from '../model/fault.ts';
+import type { Value } from '../model/value.ts';
+import { upgradeParam } from './facts.ts';
+import type { Mapper } from './mapper.ts';
 import { gatherParameters } from './parameters.ts';
 
 const TYPES: ReadonlyMap<string, string> = new Map([
@@ -16,12 +17,13 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 const NONE: ReadonlySet<string> = new Set();
 
 /** The action of a request that no entry is for: its type from the method, its target the host. */
-export function defaultActions({ facts, content, agentId }: MapperInput): Outcome<Actions> {
+export const defaultActions: Mapper = ({ facts, content, agentId }) => {
   const params = gatherParameters({
-    fixed: new Map([['path', facts.path.text]]),
+    fixed: new Map<string, Value>([['path', facts.path.text], ...upgradeParam(facts)]),
     reserved: [],
     query: facts.query,
     content,
+    counted: content,
     taken: { query: NONE, body: NONE },
     item: new Map(),
   });
@@ -38,4 +40,4 @@ export function defaultActions({ facts, content, agentId }: MapperInput): Outcom
       mappedBy: null,
     },
   ]);
-}
+};

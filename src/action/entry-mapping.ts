@@ -1,8 +1,9 @@
 import type { Action, Actions } from '../model/action.ts';
+import { canonicalText } from '../model/canonical.ts';
 import { failed, passed, type Outcome } from '../model/fault.ts';
 import { isList, isMap, type Value, type ValueMap } from '../model/value.ts';
-import { reads, type Entry } from './entry.ts';
-import { topLevel, type Content } from './facts.ts';
+import type { Entry } from './entry.ts';
+import { upgradeParam, type Content } from './facts.ts';
 import type { MapperInput } from './mapper.ts';
 import { gatherParameters } from './parameters.ts';
 import { fieldName, type Pointer } from './pointer.ts';
@@ -12,7 +13,13 @@ import { quote } from './spelling.ts';
 import { renderDescription, renderTarget, renderType } from './text-template.ts';
 
 /** Plan rules, audit record and approver see every action; a batch that is larger is no longer read by anybody. */
-export const MAX_ACTIONS_PER_REQUEST = 1_000;
+const MAX_ACTIONS_PER_REQUEST = 1_000;
+
+/**
+ * What stands beside the list of `each` is a parameter of every action, so that its size is multiplied. This is what a
+ * body may come to in all: as much as one body that is judged.
+ */
+const MAX_REPEATED_CHARS = 8 * 1024 * 1024;
 
 const NOTHING: Content = { kind: 'absent' };
 
@@ -25,20 +32,61 @@ export function entryActions(
   const content = entry.streams ? NOTHING : input.content;
   const reading: Reading = { facts: input.facts, content, captures, item: undefined };
   if (entry.each === null) {
-    const action = oneAction(entry, reading, input.agentId);
+    const action = oneAction(entry, { reading, shown: content, agentId: input.agentId });
     return action.ok ? passed([action.value]) : action;
   }
   const items = itemsOf(entry.each, reading);
   if (!items.ok) return items;
+  const shown = withoutList(content, entry.each);
+  const repeated = sizeOf(shown) * items.value.length;
+  if (repeated > MAX_REPEATED_CHARS) {
+    const detail = `what stands beside the list at ${quote(entry.each.text)} is repeated in every action: ${repeated} characters`;
+    return failed('body-too-complex', `${detail}; at most ${MAX_REPEATED_CHARS} are judged`);
+  }
   const actions: Action[] = [];
   for (const item of items.value) {
-    const action = oneAction(entry, { ...reading, item }, input.agentId);
+    const action = oneAction(entry, { reading: { ...reading, item }, shown, agentId: input.agentId });
     if (!action.ok) return action;
     actions.push(action.value);
   }
   const [first, ...others] = actions;
   if (first === undefined) return failed('body-mismatch', `expected a list with items at ${quote(entry.each.text)}`);
   return passed([first, ...others]);
+}
+
+function sizeOf(content: Content): number {
+  if (content.kind === 'json') return canonicalText(content.value).length;
+  return content.kind === 'form' ? canonicalText(content.fields).length : 0;
+}
+
+/** What one action is made of. */
+interface Making {
+  readonly reading: Reading;
+  /** The body as far as it is shown beside what the entry reads. */
+  readonly shown: Content;
+  readonly agentId: string;
+}
+
+/** The body without the list of `each`: it is in its items, and showing it beside each of them would square its size. */
+function withoutList(content: Content, each: Pointer): Content {
+  if (content.kind === 'json') {
+    const value = without(content.value, each.tokens);
+    return value === undefined ? NOTHING : { kind: 'json', value };
+  }
+  if (content.kind !== 'form') return content;
+  const names = [fieldName(each), `${fieldName(each)}[]`];
+  return { kind: 'form', fields: new Map([...content.fields].filter(([name]) => !names.includes(name))) };
+}
+
+function without(value: Value, tokens: readonly string[]): Value | undefined {
+  const [token, ...rest] = tokens;
+  if (token === undefined) return undefined;
+  if (!isMap(value)) return value;
+  const kept = new Map(value);
+  const inner = without(value.get(token) ?? null, rest);
+  if (inner === undefined) kept.delete(token);
+  else kept.set(token, inner);
+  return kept;
 }
 
 function itemsOf(each: Pointer, reading: Reading): Outcome<readonly Value[]> {
@@ -57,8 +105,9 @@ function itemsOf(each: Pointer, reading: Reading): Outcome<readonly Value[]> {
   );
 }
 
-function oneAction(entry: Entry, reading: Reading, agentId: string): Outcome<Action> {
-  const params = paramsOf(entry, reading);
+function oneAction(entry: Entry, making: Making): Outcome<Action> {
+  const { reading, agentId } = making;
+  const params = paramsOf(entry, making);
   if (!params.ok) return params;
   const type = renderType(entry.type, params.value);
   if (!type.ok) return type;
@@ -77,8 +126,9 @@ function oneAction(entry: Entry, reading: Reading, agentId: string): Outcome<Act
   });
 }
 
-function paramsOf(entry: Entry, reading: Reading): Outcome<ValueMap> {
-  const fixed = new Map<string, Value>(reading.captures);
+function paramsOf(entry: Entry, making: Making): Outcome<ValueMap> {
+  const { reading } = making;
+  const fixed = new Map<string, Value>([...upgradeParam(reading.facts), ...reading.captures]);
   for (const { name, sources } of entry.params) {
     const value = readParam(name, sources, reading);
     if (!value.ok) return value;
@@ -92,33 +142,22 @@ function paramsOf(entry: Entry, reading: Reading): Outcome<ValueMap> {
       );
     }
   }
-  return entry.keepsOthers ? withOthers(entry, fixed, reading) : passed(fixed);
+  return entry.keepsOthers ? withOthers(entry, fixed, making) : passed(fixed);
 }
 
-function withOthers(entry: Entry, fixed: ValueMap, { facts, content, item }: Reading): Outcome<ValueMap> {
+function withOthers({ params, namesRead }: Entry, fixed: ValueMap, { reading, shown }: Making): Outcome<ValueMap> {
+  const { item, facts, content } = reading;
   return gatherParameters({
     fixed,
-    reserved: entry.params.map(({ name }) => name),
+    reserved: params.map(({ name }) => name),
     query: facts.query,
-    content,
-    taken: { query: namesRead(entry, 'query', facts.query), body: bodyNamesRead(entry, content) },
-    item: item !== undefined && isMap(item) ? unreadFields(entry, item) : new Map(),
+    content: shown,
+    counted: content,
+    taken: { query: namesRead.query, body: content.kind === 'form' ? namesRead.form : namesRead.json },
+    item: item !== undefined && isMap(item) ? unread(item, namesRead.item) : new Map(),
   });
 }
 
-function unreadFields(entry: Entry, item: ValueMap): ValueMap {
-  const read = namesRead(entry, 'item', item);
-  return new Map([...item].filter(([name]) => !read.has(name)));
-}
-
-/** The list of an entry with `each` is in its items; showing it whole beside each of them would square its size. */
-function bodyNamesRead(entry: Entry, content: Content): ReadonlySet<string> {
-  const names = new Set(namesRead(entry, 'body', topLevel(content)));
-  if (entry.each !== null) names.add(content.kind === 'form' ? fieldName(entry.each) : (entry.each.tokens[0] ?? ''));
-  return names;
-}
-
-function namesRead(entry: Entry, kind: 'query' | 'body' | 'item', fields: ValueMap): ReadonlySet<string> {
-  const declared = { ...entry, conditions: [] };
-  return new Set([...fields.keys()].filter((name) => reads(declared, kind, name)));
+function unread(item: ValueMap, names: ReadonlySet<string>): ValueMap {
+  return new Map([...item].filter(([name]) => !names.has(name)));
 }

@@ -2,7 +2,7 @@ import type { Effect } from '../model/action.ts';
 import type { Condition } from './condition.ts';
 import type { HostPattern } from './host-pattern.ts';
 import type { PathTemplate } from './path-template.ts';
-import type { Pointer } from './pointer.ts';
+import { fieldName, type Pointer } from './pointer.ts';
 import type { Source } from './source.ts';
 import type { TextTemplate } from './text-template.ts';
 
@@ -25,6 +25,7 @@ export interface Entry {
   readonly params: readonly Param[];
   /** Parameters without which the request is refused: those that `required`, type and target name. */
   readonly required: ReadonlySet<string>;
+  readonly namesRead: NamesRead;
   readonly keepsOthers: boolean;
   readonly effect: Effect | null;
   readonly amountParam: string | null;
@@ -40,17 +41,28 @@ export interface Param {
   readonly sources: readonly Source[];
 }
 
-/** Whether an entry reads a value of the request (or of its item) whole, by a condition or a parameter. */
-export function reads(entry: Entry, kind: 'query' | 'header' | 'body' | 'item', name: string): boolean {
-  const places = [
-    ...entry.conditions.map(({ place }) => place),
-    ...entry.params.flatMap(({ sources }) => sources.map(({ place }) => place)),
-  ];
-  return places.some((place) => {
-    if (place.kind === 'argument') return (kind === 'query' || kind === 'body') && place.name === name;
-    if (place.kind !== kind) return false;
-    return 'pointer' in place
-      ? place.pointer.tokens.length === 1 && place.pointer.tokens[0] === name
-      : place.name === name;
-  });
+/** Names of top-level values that are parameters of the entry already, by where they stand. */
+export interface NamesRead {
+  readonly query: ReadonlySet<string>;
+  readonly json: ReadonlySet<string>;
+  readonly form: ReadonlySet<string>;
+  readonly item: ReadonlySet<string>;
+}
+
+/** The names that parameters read whole. In JSON that is what a pointer of one step names, in a form any field. */
+export function namesRead(params: readonly Param[]): NamesRead {
+  const places = params.flatMap(({ sources }) => sources.map(({ place }) => place));
+  const bodies = places.filter((place) => place.kind === 'body' || place.kind === 'argument');
+  return {
+    query: new Set(
+      places.flatMap((place) => (place.kind === 'query' || place.kind === 'argument' ? [place.name] : [])),
+    ),
+    json: new Set(bodies.flatMap(({ pointer }) => topLevelName(pointer))),
+    form: new Set(bodies.map(({ pointer }) => fieldName(pointer))),
+    item: new Set(places.flatMap((place) => (place.kind === 'item' ? topLevelName(place.pointer) : []))),
+  };
+}
+
+function topLevelName({ tokens }: Pointer): readonly string[] {
+  return tokens.length === 1 ? tokens : [];
 }

@@ -11,12 +11,14 @@ import type { Candidate } from './path-index.ts';
 import { captureExactly } from './path-template.ts';
 
 /** What became of one entry. */
-export interface Consideration {
+interface Consideration {
   /** The entry, as `file:line`. */
   readonly at: string;
   readonly type: string;
   readonly verdict: 'decides' | 'does not fit' | 'almost fits' | 'comes later' | 'cannot be read';
   readonly why: string;
+  /** How far it came: `other path` for one whose path does not fit at all. */
+  readonly nearness: 'asked' | 'other method' | 'other path';
 }
 
 /** Why a request is the action that it is. */
@@ -50,7 +52,7 @@ function ask(asked: readonly Candidate[], facts: RequestFacts, content: Content)
   for (const candidate of asked) {
     const { entry } = candidate;
     const answer = decided === null ? judge(candidate, facts, content) : later(decided);
-    considered.push({ at: entry.at, type: typeText(entry), ...answer });
+    considered.push({ at: entry.at, type: typeText(entry), nearness: 'asked', ...answer });
     if (answer.verdict !== 'does not fit') decided ??= entry.at;
   }
   return considered;
@@ -86,11 +88,12 @@ function judge({ entry, captures }: Candidate, facts: RequestFacts, content: Con
 }
 
 function unfit(entry: Entry, facts: RequestFacts): Consideration {
-  const pathFits = captureExactly(entry, facts.path) !== null;
-  const why = pathFits
-    ? `the method is ${facts.method}, expected ${(entry.methods ?? []).join(' or ')}`
-    : `the path is not ${entry.template.text}`;
-  return { at: entry.at, type: typeText(entry), verdict: 'does not fit', why };
+  const known = { at: entry.at, type: typeText(entry), verdict: 'does not fit' } as const;
+  if (captureExactly(entry, facts.path) === null) {
+    return { ...known, nearness: 'other path', why: `the path is not ${entry.template.text}` };
+  }
+  const expected = (entry.methods ?? []).join(' or ');
+  return { ...known, nearness: 'other method', why: `the method is ${facts.method}, expected ${expected}` };
 }
 
 function typeText({ type }: Entry): string {

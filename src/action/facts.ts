@@ -41,7 +41,7 @@ export function readFacts(request: CanonicalRequest): Outcome<RequestFacts> {
  * Parses a query as a form is written (WHATWG URL, application/x-www-form-urlencoded): `&` separates, `+` is a space,
  * a name that repeats becomes a list. Fault: bad-percent-encoding.
  */
-export function parseQuery(query: string): Outcome<ValueMap> {
+function parseQuery(query: string): Outcome<ValueMap> {
   const found = new Map<string, string[]>();
   for (const piece of query.split('&')) {
     if (piece === '') continue;
@@ -79,6 +79,11 @@ export function contentOf(body: RequestBody): Content {
     default:
       return decoded satisfies never;
   }
+}
+
+/** The parameter that says that a request opens a channel: what flows through it is not judged. Empty for others. */
+export function upgradeParam({ request }: RequestFacts): readonly (readonly [name: string, value: Value])[] {
+  return request.upgrade === null ? [] : [['upgrade', request.upgrade]];
 }
 
 /** The named values at the top of a body; none where it has no names. */

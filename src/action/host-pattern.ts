@@ -44,7 +44,7 @@ function refused(text: string, expected: string): ParsedHost {
 }
 
 /** The labels of a canonical host from the right; an IPv6 address is one label. */
-export function labelsOf(host: string): readonly string[] {
+function labelsOf(host: string): readonly string[] {
   return host.startsWith('[') ? [host] : host.split('.').toReversed();
 }
 

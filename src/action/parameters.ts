@@ -1,6 +1,6 @@
 import { canonicalText } from '../model/canonical.ts';
 import { failed, passed, type Outcome } from '../model/fault.ts';
-import { isList, type Value, type ValueMap } from '../model/value.ts';
+import { isList, isMap, type Value, type ValueMap } from '../model/value.ts';
 import { topLevel, type Content } from './facts.ts';
 import { scalarText } from './scalar.ts';
 import { fold, quote } from './spelling.ts';
@@ -12,23 +12,33 @@ export interface ParameterSources {
   /** Names that nothing else in the request can take, whether `fixed` has a value for them or not. */
   readonly reserved: Iterable<string>;
   readonly query: ValueMap;
+  /** The body as far as it is shown. */
   readonly content: Content;
+  /** The body whose lists are counted: the whole of it. */
+  readonly counted: Content;
   /** Top-level names whose values stand in `fixed` already. */
   readonly taken: { readonly query: ReadonlySet<string>; readonly body: ReadonlySet<string> };
   /** The fields of the item, for an entry with `each`. */
   readonly item: ValueMap;
 }
 
+/** Nobody approves an action by reading more parameters; past this they only cost time (an 8 MiB body has 500,000). */
+const MAX_NAMES_IN_BODY = 10_000;
+
 /** Names that say where a value came from; a field that calls itself so is put behind its own origin. */
 const ORIGIN = /^(?:path|query|header|body|item)\./u;
 
 /**
  * Gathers all parameters of an action. What the gateway and the map name comes first, then the item's fields, then the
- * query and the body; a value whose name is taken stands under `query.NAME`, `body.NAME` or `item.NAME`. Fault
- * `ambiguous-action`: query and body (or two spellings of a name) give one name different values, since which of them
+ * query and the body; a value whose name is taken stands under `query.NAME`, `body.NAME` or `item.NAME`. Faults:
+ * `body-too-complex`, and `ambiguous-action`: query and body (or two spellings of a name) give one name different values, since which of them
  * the upstream takes cannot be known.
  */
 export function gatherParameters(sources: ParameterSources): Outcome<ValueMap> {
+  const { size } = topLevel(sources.counted);
+  if (size > MAX_NAMES_IN_BODY) {
+    return failed('body-too-complex', `${size} names at the top of the body; at most ${MAX_NAMES_IN_BODY} are judged`);
+  }
   const own = ownParameters(sources);
   if (!own.ok) return own;
   const params = new Map([...own.value, ...sources.fixed]);
@@ -88,11 +98,11 @@ function ambiguous(name: string): Outcome<never> {
 }
 
 /** The parameters that the gateway works out itself: `count`, and `body` for a body that is no object. */
-function ownParameters({ query, content, fixed }: ParameterSources): Outcome<ValueMap> {
+function ownParameters({ query, content, counted, fixed }: ParameterSources): Outcome<ValueMap> {
   const own = new Map<string, Value>();
-  const fields = topLevel(content);
-  if (content.kind === 'json' && fields !== content.value) own.set('body', content.value);
-  const lengths = lengthsIn(content, fields);
+  if (content.kind === 'json' && !isMap(content.value)) own.set('body', content.value);
+  const fields = topLevel(counted);
+  const lengths = lengthsIn(counted, fields);
   if (lengths.length === 0 || fixed.has('count')) return passed(own);
   const claims = [...claimsIn(fields), ...claimsIn(query)].map(wholeNumber);
   if (claims.includes(null)) {

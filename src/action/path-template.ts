@@ -1,7 +1,7 @@
 import type { DecodedPath } from './decoded-path.ts';
 
 /** A segment of a template: a text, or a capture with a text behind it (`{id}:cancel`). */
-export type TemplateSegment =
+type TemplateSegment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'capture'; readonly name: string; readonly suffix: string };
 

@@ -61,12 +61,19 @@ export function resolveField(fields: ValueMap, name: string): Outcome<readonly V
 function rivalOf(name: string, names: Iterable<string>, bracketed = false): string | null {
   const folded = fold(name);
   for (const other of names) {
-    if (other === name) continue;
+    if (other === name || cannotRival(name, other, bracketed)) continue;
     const near = fold(other);
     if (near === folded || (bracketed && near.startsWith(`${folded}[`))) return other;
   }
   return null;
 }
+
+/** A quick no for most names: folding plain ASCII keeps its length. Bodies can have many names. */
+function cannotRival(name: string, other: string, bracketed: boolean): boolean {
+  if (other.length === name.length || (bracketed && other.length > name.length)) return false;
+  return PLAIN.test(other) && PLAIN.test(name);
+}
+const PLAIN = /^[!-~]*$/u;
 
 function rivalFault(name: string, rival: string): Outcome<never> {
   return failed('ambiguous-action', `the action map reads ${quote(name)}, and the request also has ${quote(rival)}`);

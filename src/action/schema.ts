@@ -47,7 +47,7 @@ const match = z
   })
   .describe('Which requests this entry is for; everything given must hold.');
 
-export const CONVERSIONS = ['text', 'lower', 'integer', 'number', 'boolean', 'list'] as const;
+const CONVERSIONS = ['text', 'lower', 'integer', 'number', 'boolean', 'list'] as const;
 
 const source = z.strictObject({
   path: name.optional().describe('A capture of the path template.'),

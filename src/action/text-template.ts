@@ -10,11 +10,11 @@ export interface TextTemplate {
 }
 
 /** Types are what rules name; longer ones are no names any more. */
-export const MAX_TYPE_CHARS = 256;
+const MAX_TYPE_CHARS = 256;
 /** A target is compared by rules and shown to approvers; the longest that real APIs need are URLs (8,000: RFC 9110). */
-export const MAX_TARGET_CHARS = 8_000;
+const MAX_TARGET_CHARS = 8_000;
 /** A description is a sentence. */
-export const MAX_DESCRIPTION_CHARS = 1_000;
+const MAX_DESCRIPTION_CHARS = 1_000;
 
 const PIECE = /\{(?<name>[A-Za-z_][A-Za-z0-9_-]{0,63})\}/gu;
 const TYPE_VALUE = /^[A-Za-z0-9_.:-]+$/u;

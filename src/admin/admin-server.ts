@@ -28,8 +28,14 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 64;
 
 /** Starts the admin listener. Rejects with the error of `listen` when the address cannot be had. */
-export async function startAdmin(address: { readonly host: string; readonly port: number }, ports: AdminPorts): Promise<AdminServer> {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, adminApp(ports));
+export async function startAdmin(
+  address: { readonly host: string; readonly port: number },
+  ports: AdminPorts,
+): Promise<AdminServer> {
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
+    adminApp(ports),
+  );
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, address);
   const { address: host, port } = server.address() as AddressInfo;

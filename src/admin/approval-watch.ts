@@ -3,7 +3,7 @@ import type { ApprovalRecord } from '../model/approval.ts';
 import type { ApprovalStore } from '../model/ports.ts';
 
 /** People notice nothing faster; a look reads one page of the list. */
-export const WATCH_INTERVAL_MS = 500;
+const WATCH_INTERVAL_MS = 500;
 /** A person watches in one terminal or two. */
 const MAX_WATCHERS = 16;
 /** How many approvals a watcher sees; those beyond are older than anything that he could still decide. */

@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import type { Json } from '../model/value.ts';
 
 /** What can go wrong at the control socket: the status and title of each code. */
-export const CONTROL_PROBLEMS = {
+const CONTROL_PROBLEMS = {
   'bad-request': { status: 400, title: 'The request is not what this interface takes' },
   'unknown-approver': { status: 403, title: 'The system does not say who you are' },
   'not-found': { status: 404, title: 'There is nothing under this path' },
@@ -25,6 +25,6 @@ export function answerProblem(
   extensions: { readonly [member: string]: Json } = {},
 ): void {
   const { status, title } = CONTROL_PROBLEMS[code];
-  const problem = { ...extensions, type: `tag:aegis.dev,2026:control:${code}`, title, status, detail, code };
+  const problem = { ...extensions, type: `urn:aegis:control:${code}`, title, status, detail, code };
   response.status(status).set('Content-Type', 'application/problem+json').send(JSON.stringify(problem));
 }

@@ -2,9 +2,6 @@ import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { arch, platform } from 'node:os';
 
-/** Who is at the other end of a Unix socket. */
-export type PeerName = (socket: Socket) => Promise<string | null>;
-
 /** How a socket is asked for its peer: `getsockopt` through libc; null where that cannot be done. */
 type UidOf = (socket: Socket) => number | null;
 
@@ -60,7 +57,7 @@ export async function userName(uid: number, passwdFile = '/etc/passwd'): Promise
 
 /** `_handle.fd` is no public interface of Node; a test pins it. */
 function fileDescriptorOf(socket: Socket): number | null {
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: unknown } | null };
-  const fd = handle?.fd;
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : null;
   return typeof fd === 'number' && fd >= 0 ? fd : null;
 }

@@ -23,9 +23,12 @@ export function briefOf(ask: ApprovalAsk): ApprovalAsk {
 }
 
 function amountOf({ amountParam, params }: ActionView): Json {
-  if (amountParam === null || params === null || typeof params !== 'object' || !Object.hasOwn(params, amountParam))
-    return {};
-  const amount = (params as { readonly [name: string]: Json })[amountParam];
+  if (amountParam === null || !isMembers(params) || !Object.hasOwn(params, amountParam)) return {};
+  const amount = params[amountParam];
   const short = typeof amount === 'number' || (typeof amount === 'string' && amount.length <= MAX_AMOUNT_CHARACTERS);
   return short ? { [amountParam]: amount } : {};
+}
+
+function isMembers(value: Json): value is { readonly [name: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

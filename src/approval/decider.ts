@@ -3,7 +3,7 @@ import type { ApprovalStore, Clock, DecideOutcome } from '../model/ports.ts';
 import { eventOf, type OnApprovalEvent } from './approval-event.ts';
 
 /** What a person says, before it has its time. The name is the authenticated one. */
-export type PersonsDecision = Omit<ApproverDecision, 'at'>;
+type PersonsDecision = Omit<ApproverDecision, 'at'>;
 
 /**
  * Takes decisions of people. Rejects when the decision cannot be recorded or stored: it has no effect then.

@@ -75,7 +75,7 @@ class SqliteStore implements LocalStore {
     this.#settings = settings;
     this.#waiters = new Waiters({
       clock: settings.clock,
-      version: () => guarded(() => integer(this.#sql.version.get() ?? {}, 'data_version')),
+      version: () => guarded(() => integer(this.#sql('version').get() ?? {}, 'data_version')),
       settled: (name) => guarded(() => this.#settled(name)),
     });
   }
@@ -89,9 +89,9 @@ class SqliteStore implements LocalStore {
 
   async open(ask: ApprovalAsk, terms: OpenTerms): Promise<ApprovalRecord> {
     return this.#write(() => {
-      const live = this.#sql.live.get(ask.fingerprint);
+      const live = this.#sql('live').get(ask.fingerprint);
       if (live !== undefined && integer(live, 'expires_at') > terms.now) return this.#record(live);
-      if (live !== undefined) this.#sql.expire.run({ name: text(live, 'name'), now: terms.now });
+      if (live !== undefined) this.#sql('expire').run({ name: text(live, 'name'), now: terms.now });
       return this.#insert(ask, terms);
     });
   }
@@ -102,11 +102,15 @@ class SqliteStore implements LocalStore {
 
   async list(filter: ApprovalFilter): Promise<readonly ApprovalRecord[]> {
     const phases = JSON.stringify(filter.phases ?? APPROVAL_PHASES);
-    return guarded(() => this.#sql.list.all({ phases, limit: filter.limit }).map((row) => this.#record(row)));
+    return guarded(() =>
+      this.#sql('list')
+        .all({ phases, limit: filter.limit })
+        .map((row) => this.#record(row)),
+    );
   }
 
   async countPending(): Promise<number> {
-    return guarded(() => integer(this.#sql.countPending.get(this.#settings.clock.now()) ?? {}, 'count'));
+    return guarded(() => integer(this.#sql('countPending').get(this.#settings.clock.now()) ?? {}, 'count'));
   }
 
   async decide(name: string, decision: ApproverDecision): Promise<DecideOutcome> {
@@ -117,7 +121,7 @@ class SqliteStore implements LocalStore {
 
   async consume(name: string, now: number): Promise<'consumed' | 'lost'> {
     const won = this.#write(
-      () => changedOne(this.#sql.consume.run({ name, now })) || changedOne(this.#sql.use.run({ name, now })),
+      () => changedOne(this.#sql('consume').run({ name, now })) || changedOne(this.#sql('use').run({ name, now })),
     );
     this.#waiters.wake(name);
     return won ? 'consumed' : 'lost';
@@ -125,8 +129,8 @@ class SqliteStore implements LocalStore {
 
   async expire(name: string, now: number): Promise<boolean> {
     const ended = this.#write(() => {
-      const expired = changedOne(this.#sql.expire.run({ name, now }));
-      this.#sql.tell.run(name);
+      const expired = changedOne(this.#sql('expire').run({ name, now }));
+      this.#sql('tell').run(name);
       return expired;
     });
     this.#waiters.wake(name);
@@ -134,17 +138,19 @@ class SqliteStore implements LocalStore {
   }
 
   async annul(name: string, reason: string, now: number): Promise<boolean> {
-    const ended = this.#write(() => changedOne(this.#sql.annul.run({ name, reason, now })));
+    const ended = this.#write(() => changedOne(this.#sql('annul').run({ name, reason, now })));
     this.#waiters.wake(name);
     return ended;
   }
 
   async sweep(now: number): Promise<readonly ApprovalRecord[]> {
     const ended = this.#write(() => {
-      this.#sql.prune.run({ before: now - this.#settings.retentionMs });
-      this.#sql.pruneBeyond.run(MAX_ENDED);
-      const names = this.#sql.overdue.all(now).map((row) => text(row, 'name'));
-      for (const name of names) this.#sql.expire.run({ name, now });
+      this.#sql('prune').run({ before: now - this.#settings.retentionMs });
+      this.#sql('pruneBeyond').run(MAX_ENDED);
+      const names = this.#sql('overdue')
+        .all(now)
+        .map((row) => text(row, 'name'));
+      for (const name of names) this.#sql('expire').run({ name, now });
       return names.map((name) => this.#get(name)).filter((record) => record !== null);
     });
     for (const { name } of ended) this.#waiters.wake(name);
@@ -161,20 +167,20 @@ class SqliteStore implements LocalStore {
   }
 
   #findLive(ask: ApprovalAsk, now: number): Row | undefined {
-    const same = this.#sql.live.get(ask.fingerprint);
+    const same = this.#sql('live').get(ask.fingerprint);
     if (same !== undefined) return same;
     const scopeKey = scopeKeyOf(ask);
     const worldKey = worldKeyOf(ask.binding);
     const { fingerprint } = ask;
     const requestKey = requestKeyOf(ask.binding);
     return (
-      this.#sql.covering.get({ scopeKey, worldKey, now }) ??
-      this.#sql.outdated.get({ fingerprint, requestKey, scopeKey, worldKey, now })
+      this.#sql('covering').get({ scopeKey, worldKey, now }) ??
+      this.#sql('outdated').get({ fingerprint, requestKey, scopeKey, worldKey, now })
     );
   }
 
   #findEnded(ask: ApprovalAsk, now: number): Row | undefined {
-    const newest = this.#sql.newestOf.get(ask.fingerprint);
+    const newest = this.#sql('newestOf').get(ask.fingerprint);
     if (newest === undefined) return undefined;
     const denied = phaseOf(newest) === 'denied' && integer(newest, 'expires_at') > now;
     const expired = phaseOf(newest) === 'expired' && newest['told'] === 0;
@@ -184,10 +190,12 @@ class SqliteStore implements LocalStore {
   #insert(ask: ApprovalAsk, { now, expiresAt, grantMs }: OpenTerms): ApprovalRecord {
     const whole = askText(ask);
     const base = baseNameOf(ask.fingerprint);
-    const taken = this.#sql.names.all(base).map((row) => numberOf(text(row, 'name')));
+    const taken = this.#sql('names')
+      .all(base)
+      .map((row) => numberOf(text(row, 'name')));
     const name = numberedName(base, Math.max(0, ...taken) + 1);
     const requestKey = requestKeyOf(ask.binding);
-    this.#sql.insert.run({
+    this.#sql('insert').run({
       name,
       base,
       fingerprint: ask.fingerprint,
@@ -206,7 +214,7 @@ class SqliteStore implements LocalStore {
   }
 
   #predecessor(requestKey: string): string | null {
-    const row = this.#sql.newestEnded.get(requestKey);
+    const row = this.#sql('newestEnded').get(requestKey);
     if (row === undefined) return null;
     const denial = this.#record(row).decisions.find(({ verdict }) => verdict === 'denied')?.reason ?? '';
     return JSON.stringify(predecessorOf(row, denial));
@@ -220,10 +228,10 @@ class SqliteStore implements LocalStore {
     if (before.decisions.some((earlier) => earlier.approver === approver)) {
       return { kind: 'already-decided', approval: before };
     }
-    this.#sql.addDecision.run({ name, approver, verdict, reason, at });
+    this.#sql('addDecision').run({ name, approver, verdict, reason, at });
     const agreed = before.decisions.length + 1;
-    if (verdict === 'denied') this.#sql.deny.run({ name, at });
-    else if (agreed >= before.ask.terms.approvers) this.#sql.grant.run({ name, at });
+    if (verdict === 'denied') this.#sql('deny').run({ name, at });
+    else if (agreed >= before.ask.terms.approvers) this.#sql('grant').run({ name, at });
     return { kind: 'recorded', approval: this.#mustGet(name) };
   }
 
@@ -233,7 +241,7 @@ class SqliteStore implements LocalStore {
   }
 
   #get(name: string): ApprovalRecord | null {
-    const row = this.#sql.byName.get(name);
+    const row = this.#sql('byName').get(name);
     return row === undefined ? null : this.#record(row);
   }
 
@@ -244,7 +252,7 @@ class SqliteStore implements LocalStore {
   }
 
   #record(row: Row): ApprovalRecord {
-    return recordOf(row, this.#sql.decisions.all(text(row, 'name')));
+    return recordOf(row, this.#sql('decisions').all(text(row, 'name')));
   }
 
   /** Runs a change in one transaction that takes the write lock first, so that what it reads is what it changes. */

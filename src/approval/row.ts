@@ -14,10 +14,12 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 /** Makes a record of a row and the decisions on it. Throws when the row is not what this store writes. */
 export function recordOf(row: Row, decisions: readonly Row[]): ApprovalRecord {
+  // The two JSON columns hold what this store wrote from values of these types.
+  const ask: ApprovalAsk = JSON.parse(text(row, 'ask'));
+  const predecessor: Predecessor | null = JSON.parse(textOrNull(row, 'predecessor') ?? 'null');
   return {
     name: text(row, 'name'),
-    // The two JSON columns hold what this store wrote from values of these types.
-    ask: JSON.parse(text(row, 'ask')) as ApprovalAsk,
+    ask,
     phase: phaseOf(row),
     decisions: decisions.map(decisionOf),
     createdAt: integer(row, 'created_at'),
@@ -25,7 +27,7 @@ export function recordOf(row: Row, decisions: readonly Row[]): ApprovalRecord {
     consumedAt: integerOrNull(row, 'consumed_at'),
     voidReason: textOrNull(row, 'void_reason'),
     uses: integer(row, 'uses'),
-    predecessor: JSON.parse(textOrNull(row, 'predecessor') ?? 'null') as Predecessor | null,
+    predecessor,
   };
 }
 

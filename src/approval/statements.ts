@@ -42,10 +42,15 @@ const SQL = {
   version: 'PRAGMA data_version',
 } as const;
 
-export type Statements = { readonly [name in keyof typeof SQL]: StatementSync };
+/** Gives a prepared statement by its name. */
+export type Statements = (name: keyof typeof SQL) => StatementSync;
 
 /** Prepares them all: a mistake in one shows at the start, not at the first approval. */
 export function prepareStatements(database: DatabaseSync): Statements {
-  const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)] as const);
-  return Object.fromEntries(prepared) as Statements;
+  const prepared = new Map(Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]));
+  return (name) => {
+    const statement = prepared.get(name);
+    if (statement === undefined) throw new TypeError(`expected a statement of the store, found ${name}`);
+    return statement;
+  };
 }

@@ -11,7 +11,7 @@ export interface WaitersSource {
 }
 
 /** Another process decides at the pace of people: a quarter of a second is at once to them, and costs nothing. */
-export const POLL_INTERVAL_MS = 250;
+const POLL_INTERVAL_MS = 250;
 /** Node fires a longer timer at once (its delay is a signed 32-bit number). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -36,12 +36,25 @@ export class Waiters {
   async wait(name: string, deadline: number, signal: AbortSignal): Promise<ApprovalRecord | null> {
     if (this.#waiting.size === 0) this.#version = this.#source.version();
     const settled = this.#source.settled(name);
-    const delay = Math.min(deadline - this.#source.clock.now(), MAX_TIMER_MS);
+    const delay = deadline - this.#source.clock.now();
     if (settled !== null || signal.aborted || delay <= 0) return settled;
     const { promise, resolve, reject } = Promise.withResolvers<ApprovalRecord | null>();
     const waiter: Waiter = { name, finish: resolve, fail: reject };
     const give = (): void => resolve(null);
-    const timer = setTimeout(give, delay);
+    let timer: NodeJS.Timeout | undefined;
+    // Node counts from the start of its turn, so a timer can fire before the deadline by the clock that expiry goes by.
+    // It is set again only while that clock moves: a story may have stopped it.
+    const arm = (left: number): void => {
+      timer = setTimeout(
+        () => {
+          const still = deadline - this.#source.clock.now();
+          if (still > 0 && still < left) arm(still);
+          else give();
+        },
+        Math.min(left, MAX_TIMER_MS),
+      );
+    };
+    arm(delay);
     signal.addEventListener('abort', give, { once: true });
     this.#waiting.add(waiter);
     this.#poll ??= setInterval(() => this.#look(), POLL_INTERVAL_MS);

@@ -25,6 +25,7 @@ export const HASH_SUFFIX_BYTES = 75;
 
 /** Letters that need no escape in JSON, so that the head of a line can be read without a JSON parser. */
 const RECORD_ID = /^[\w.:-]{1,128}$/;
+const EXCHANGE_ID = /^[ !#-[\]-~]{1,128}$/;
 
 /** What a record gets when it is queued: all but its place in the chain. */
 export interface Stamp {
@@ -48,6 +49,8 @@ export function bodyText(body: RecordBody): string {
     return JSON.stringify({ kind, ...members });
   }
   const { kind, exchangeId, ...members } = body;
+  if (!EXCHANGE_ID.test(exchangeId))
+    throw new RangeError('expected an exchange id of up to 128 printable characters of ASCII');
   return JSON.stringify({ kind, exchangeId, ...members });
 }
 
@@ -81,7 +84,7 @@ export type LineReading =
   | { readonly kind: 'altered'; readonly problem: string; readonly seq: number; readonly stated: Digest };
 
 const FRONT =
-  /^\{"v":1,"seq":(?<seq>\d{1,15}),"id":"(?<id>[\w.:-]{1,128})","time":"(?<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","prev":"(?<prev>[0-9a-f]{64})","kind":"(?<kind>[a-z-]{1,32})"(?:,"exchangeId":"(?<exchangeId>[\w.:-]{1,128})")?/;
+  /^\{"v":1,"seq":(?<seq>\d{1,15}),"id":"(?<id>[\w.:-]{1,128})","time":"(?<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","prev":"(?<prev>[0-9a-f]{64})","kind":"(?<kind>[a-z-]{1,32})"(?:,"exchangeId":"(?<exchangeId>[ !#-[\]-~]{1,128})")?/;
 const SUFFIX = /^,"hash":"([0-9a-f]{64})"\}$/;
 
 /** The longest text that FRONT can match: more of a line need not be decoded to read its head. */

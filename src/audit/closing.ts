@@ -23,7 +23,7 @@ export function closingRecords(refused: readonly AuditRecord[], trouble: Trouble
     {
       kind: 'lifecycle',
       event: 'recovered',
-      detail: `the journal could not be written since ${since}: ${problem}; ${refusals} records were refused`,
+      detail: `the journal could not be written since ${since}: ${problem}; records refused: ${refusals}`,
       data: { since, refusals, in_journal_although_refused: refused.slice(0, NAMED_RECORDS).map(({ seq }) => seq) },
     },
     ...intents.map((exchangeId) =>

@@ -92,8 +92,9 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#pumping !== null) await this.#pumping;
-    if (this.#writer.distrusted) await this.#repair([], true).catch((error: unknown) => this.#fails('repair', error));
-    else this.#syncNow();
+    this.#repairAt = 0;
+    if (this.#trouble !== null) await this.#commit([]);
+    this.#syncNow();
     while (this.#syncing !== null) await this.#syncing;
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
@@ -121,7 +122,7 @@ export class GroupCommit {
     const closing = this.#trouble === null ? [] : this.#refused;
     if (this.#trouble !== null) this.#refused = [];
     try {
-      if (this.#writer.distrusted) await this.#repair(batch, false);
+      if (this.#writer.distrusted) await this.#repair(batch);
       const sealed = this.#seal(batch, closing);
       if (sealed.length > 0) await this.#write(batch, sealed);
     } catch (error) {
@@ -201,10 +202,10 @@ export class GroupCommit {
     this.#options.onSynced();
   }
 
-  /** Writes again what a failed sync left in doubt; `now` does not wait for the next time that is due. */
-  async #repair(batch: readonly Pending[], now: boolean): Promise<void> {
+  /** Writes again what a failed sync left in doubt, unless that was tried just now. */
+  async #repair(batch: readonly Pending[]): Promise<void> {
     const { clock, times } = this.#options;
-    if (!now && clock.monotonic() < this.#repairAt) throw new Error(this.problem ?? 'the disk failed to sync');
+    if (clock.monotonic() < this.#repairAt) throw new Error(this.problem ?? 'the disk failed to sync');
     this.#repairAt = clock.monotonic() + times.repairMs;
     await this.#inTime(this.#writer.repair(), batch);
     this.#options.onSynced();
@@ -246,7 +247,7 @@ export class GroupCommit {
     );
   }
 
-  #fails(doing: 'write' | 'sync' | 'repair' | 'wait', error: unknown): void {
+  #fails(doing: 'write' | 'sync' | 'wait', error: unknown): void {
     const problem = messageOf(error);
     if (this.#trouble === null) {
       this.#options.log.error('audit.journal-failing', { doing, problem });

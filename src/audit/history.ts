@@ -41,13 +41,15 @@ export const HISTORY_LIMITS: HistoryLimits = {
  */
 const SUMMARY_REPEATS = 16;
 
-interface Entry {
-  readonly exchangeId: string;
-  readonly step: SessionStep;
-}
+/** How much more is kept before it is cut, so that a full session does not move its arrays for every step. */
+const SLACK = 0.1;
 
 interface Session {
-  entries: Entry[];
+  /** The steps in the order in which they were added, and beside each its exchange. */
+  steps: SessionStep[];
+  exchanges: string[];
+  /** False once the clock was set back: then no step may be passed over by its place. */
+  inOrder: boolean;
   /** Steps that were too many, as one for each type and risk, with the newest time of each. */
   readonly summary: Map<string, SessionStep>;
   /** Up to when not even a summary is known. */
@@ -80,26 +82,33 @@ export class MemoryHistory implements SessionHistory {
     }
     if (session === undefined) return [];
     const summary = [...session.summary.values()].filter(({ at }) => at >= since);
-    const repeated = summary.length === 0 ? [] : Array.from({ length: SUMMARY_REPEATS }, () => summary).flat();
-    return [...repeated, ...session.entries.filter(({ step }) => step.at >= since).map(({ step }) => step)];
+    const single = session.inOrder
+      ? session.steps.slice(firstSince(session.steps, since))
+      : session.steps.filter(({ at }) => at >= since);
+    if (summary.length === 0) return single;
+    return [...Array.from({ length: SUMMARY_REPEATS }, () => summary).flat(), ...single];
   }
 
   add(agentId: string, exchangeId: string, steps: readonly SessionStep[]): void {
     const session = this.#sessionOf(agentId);
     for (const step of steps) {
-      session.entries.push({ exchangeId, step });
+      session.inOrder &&= step.at >= session.newest;
+      session.steps.push(step);
+      session.exchanges.push(exchangeId);
       session.newest = Math.max(session.newest, step.at);
     }
     this.#forget(session);
-    const tooMany = session.entries.length - this.#limits.stepsPerAgent;
-    // A tenth at a time, so that a full session does not move its array for every step.
-    if (tooMany > 0) this.#summarize(session, tooMany + Math.floor(this.#limits.stepsPerAgent / 10));
+    const tooMany = session.steps.length - this.#limits.stepsPerAgent;
+    if (tooMany > this.#limits.stepsPerAgent * SLACK) this.#summarize(session, tooMany);
   }
 
   remove(agentId: string, exchangeId: string): void {
     const session = this.#sessions.get(agentId);
     if (session === undefined) return;
-    session.entries = session.entries.filter((entry) => entry.exchangeId !== exchangeId);
+    const last = session.exchanges.lastIndexOf(exchangeId);
+    let first = last;
+    while (first > 0 && session.exchanges[first - 1] === exchangeId) first -= 1;
+    if (last !== -1) takeOut(session, first, last - first + 1);
   }
 
   #sessionOf(agentId: string): Session {
@@ -107,7 +116,9 @@ export class MemoryHistory implements SessionHistory {
     // Set anew, the map is in the order of use.
     if (known !== undefined) this.#sessions.delete(agentId);
     const session = known ?? {
-      entries: [],
+      steps: [],
+      exchanges: [],
+      inOrder: true,
       summary: new Map(),
       lostUntil: this.#lostUntil,
       newest: Number.NEGATIVE_INFINITY,
@@ -127,16 +138,18 @@ export class MemoryHistory implements SessionHistory {
 
   #forget(session: Session): void {
     const before = session.newest - this.#limits.windowMs;
-    const first = session.entries[0];
-    if (first === undefined || first.step.at >= before) return;
-    session.entries = session.entries.filter(({ step }) => step.at >= before);
+    const first = session.steps[0];
+    if (first === undefined || first.at >= before - this.#limits.windowMs * SLACK) return;
+    const kept = [...session.steps.keys()].filter((index) => (session.steps[index]?.at ?? before) >= before);
+    session.exchanges = kept.map((index) => session.exchanges[index] ?? '');
+    session.steps = kept.flatMap((index) => session.steps[index] ?? []);
     session.lostUntil = Math.max(session.lostUntil, before - 1);
   }
 
   #summarize(session: Session, count: number): void {
     const before = session.newest - this.#limits.windowMs;
     for (const [key, { at }] of session.summary) if (at < before) session.summary.delete(key);
-    for (const { step } of session.entries.splice(0, count)) {
+    for (const step of takeOut(session, 0, count)) {
       const key = JSON.stringify([step.type, step.riskLevel]);
       const known = session.summary.get(key);
       if (known === undefined && session.summary.size >= this.#limits.summaryTypes) {
@@ -146,6 +159,23 @@ export class MemoryHistory implements SessionHistory {
       }
     }
   }
+}
+
+function takeOut(session: Session, first: number, count: number): readonly SessionStep[] {
+  session.exchanges.splice(first, count);
+  return session.steps.splice(first, count);
+}
+
+/** The place of the first step at or after a time, among steps in the order of time. */
+function firstSince(steps: readonly SessionStep[], since: number): number {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((steps[middle]?.at ?? since) < since) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**

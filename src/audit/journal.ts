@@ -108,8 +108,8 @@ function describeFindings({ openIntents, tornBytes, tornFile, acceptedBreaks }: 
   const found: string[] = [];
   if (acceptedBreaks.length > 0)
     found.push(`a broken chain was accepted, a new one starts here: ${acceptedBreaks.join('; ')}`);
-  if (tornBytes > 0) found.push(`${tornBytes} bytes of a torn record were cut off and kept in ${tornFile ?? ''}`);
-  if (openIntents.length > 0) found.push(`${openIntents.length} requests were under way when the gateway ended`);
+  if (tornBytes > 0) found.push(`bytes of a torn record that were cut off and kept in ${tornFile ?? ''}: ${tornBytes}`);
+  if (openIntents.length > 0) found.push(`requests that were under way when the gateway ended: ${openIntents.length}`);
   return found.join('; ');
 }
 

@@ -4,7 +4,7 @@ import type { Log } from '../model/ports.ts';
 import { CHAIN_START, type ChainHead, type LineHead } from './chain.ts';
 import { listSegments, segmentOf, type Segment } from './segment.ts';
 import { keepTornBytes, readTail, type Tail } from './torn-tail.ts';
-import { segmentGap, segmentsInForce, startsNewChain, walkChain, type ChainStep } from './walk.ts';
+import { segmentGap, chainInForce, startsNewChain, walkChain, type ChainStep } from './walk.ts';
 
 /** The journal was changed or damaged after it was written; nothing is appended to it. */
 export class BrokenChainError extends Error {
@@ -54,10 +54,11 @@ export interface RecoveryOptions {
  */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const all = await listSegments(options.dir);
-  const segments = await segmentsInForce(all);
+  const { segments, first } = await chainInForce(all);
   const newest = segments.at(-1) ?? segmentOf(options.dir, 1);
   const state = new ChainState();
-  noteGap(options, state, { all, segments });
+  const gap = segmentGap(segments, first);
+  if (gap !== null) noteBreak(options, state, { place: options.dir, problem: gap });
   for await (const step of walkChain(segments)) {
     if (step.kind === 'record' || isStart(step)) {
       state.follow(step);
@@ -70,16 +71,6 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   return state.breaks.length === 0
     ? await mend(options, newest, { state, tail: { kind: 'none' } })
     : goOn(options.dir, all.at(-1) ?? newest, state);
-}
-
-interface Segments {
-  readonly all: readonly Segment[];
-  readonly segments: readonly Segment[];
-}
-
-function noteGap(options: RecoveryOptions, state: ChainState, { all, segments }: Segments): void {
-  const gap = segmentGap(segments, segments.length === all.length ? 1 : segments[0]?.number);
-  if (gap !== null) noteBreak(options, state, { place: options.dir, problem: gap });
 }
 
 /** Only the end of the newest segment can be torn, and only where nothing was wrong before it. */

@@ -34,5 +34,7 @@ export interface Sink {
   cursor(): Promise<SinkCursor | null>;
   /** Takes a batch and its cursor, both or neither. Rejects when it could not; the same batch comes again then. */
   deliver(batch: SinkBatch): Promise<void>;
+  /** Called when nothing is left to deliver for now: the moment for what can wait. */
+  idle?(): Promise<void>;
   close(): Promise<void>;
 }

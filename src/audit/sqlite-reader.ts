@@ -28,14 +28,14 @@ export class SqliteReader {
 
   /** The records of an exchange, or the one record of this id where it belongs to none; oldest first. */
   recordsOf(id: string): readonly AuditRecord[] {
-    const text = 'SELECT line FROM record WHERE exchange_id = ?1 OR (id = ?1 AND exchange_id IS NULL) ORDER BY seq';
+    const text = "SELECT line FROM record WHERE exchange_id = ?1 OR (exchange_id = '' AND id = ?1) ORDER BY seq";
     return this.#database.prepare(text).all(id).map(recordOf);
   }
 
-  /** The exchange that a record belongs to; null when it belongs to none or is not known. */
+  /** The exchange that a record belongs to; null when it belongs to none or is not known. Looks through all records. */
   exchangeOf(recordId: string): string | null {
     const row = this.#database
-      .prepare('SELECT exchange_id FROM record WHERE id = ? AND exchange_id IS NOT NULL')
+      .prepare("SELECT exchange_id FROM record WHERE id = ? AND exchange_id <> ''")
       .get(recordId);
     return row === undefined ? null : String(row['exchange_id']);
   }
@@ -64,7 +64,7 @@ function conditionsOf(filter: TrailFilter): Conditions {
     ['risk = ?', filter.risk],
     ['id = ?', filter.exchange],
     ['id IN (SELECT exchange_id FROM approver WHERE name = ?)', filter.approver],
-    ['id IN (SELECT exchange_id FROM action WHERE type = ?)', filter.action?.literal ?? null],
+    ['number IN (SELECT exchange FROM action WHERE type = ?)', filter.action?.literal ?? null],
   ];
   const asked = found.flatMap(([text, value]) => (value === null ? [] : [{ text, value }]));
   const where = asked.length === 0 ? '' : `WHERE ${asked.map(({ text }) => text).join(' AND ')}`;

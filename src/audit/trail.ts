@@ -76,7 +76,7 @@ export class Trail {
 
   /** The records of the exchange that has this id or a record of this id, oldest first; empty when there is none. */
   async show(id: string): Promise<readonly AuditRecord[]> {
-    const wanted = this.#database?.exchangeOf(id) ?? (await this.#exchangeOfRecord(id)) ?? id;
+    const wanted = (await this.#exchangeOfRecord(id)) ?? id;
     const found = [...(this.#database?.recordsOf(wanted) ?? [])];
     const ids = new Set(found.map((record) => record.id));
     for await (const { record } of readRecords(this.#journalDir, this.#behind)) {
@@ -90,7 +90,12 @@ export class Trail {
     this.#database?.close();
   }
 
+  /** The exchange of a record; null where the id is that of an exchange, or of nothing. */
   async #exchangeOfRecord(id: string): Promise<string | null> {
+    const database = this.#database;
+    if (database !== null && database.recordsOf(id).length > 0) return null;
+    const stored = database?.exchangeOf(id) ?? null;
+    if (stored !== null) return stored;
     for await (const { record } of readRecords(this.#journalDir, this.#behind)) {
       if (record.id === id) return exchangeOf(record);
     }

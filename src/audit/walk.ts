@@ -88,16 +88,22 @@ export function startsNewChain(head: LineHead): boolean {
   return head.prev === CHAIN_START.hash && head.seq > 1;
 }
 
+/** The chain that is appended to. */
+export interface ChainInForce {
+  readonly segments: readonly Segment[];
+  /** The number that its first segment must have. */
+  readonly first: number;
+}
+
 /**
  * The segments of the chain in force: from the newest one that starts a new chain because the one before was broken
  * and accepted; all where none does.
  */
-export async function segmentsInForce(segments: readonly Segment[]): Promise<readonly Segment[]> {
-  for (let index = segments.length - 1; index > 0; index -= 1) {
-    const segment = segments[index];
-    if (segment !== undefined && (await firstStartsNewChain(segment))) return segments.slice(index);
+export async function chainInForce(all: readonly Segment[]): Promise<ChainInForce> {
+  for (const [index, segment] of [...all.entries()].toReversed()) {
+    if (await firstStartsNewChain(segment)) return { segments: all.slice(index), first: segment.number };
   }
-  return segments;
+  return { segments: all, first: 1 };
 }
 
 async function firstStartsNewChain(segment: Segment): Promise<boolean> {

@@ -61,7 +61,7 @@ export function keyOf(texts: readonly string[]): Digest {
 }
 
 /** What can differ between two bindings, from the widest to the narrowest. */
-export const BINDING_PARTS = ['agent', 'request', 'policy', 'action-map', 'actions', 'credential'] as const;
+const BINDING_PARTS = ['agent', 'request', 'policy', 'action-map', 'actions', 'credential'] as const;
 export type ChangedPart = (typeof BINDING_PARTS)[number];
 
 /** The first part in which two bindings differ; null when they are the same. */
@@ -132,5 +132,11 @@ function digestOf(members: Members): Digest {
 }
 
 function sha256(data: string): Digest {
-  return createHash('sha256').update(data).digest('hex') as Digest;
+  const digest = createHash('sha256').update(data).digest('hex');
+  if (!isDigest(digest)) throw new TypeError(`expected a SHA-256 digest, found ${digest}`);
+  return digest;
+}
+
+function isDigest(text: string): text is Digest {
+  return /^[0-9a-f]{64}$/u.test(text);
 }

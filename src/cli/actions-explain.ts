@@ -8,19 +8,20 @@ import type { Action } from '../model/action.ts';
 import { canonicalText } from '../model/canonical.ts';
 import { FAULTS, type Fault } from '../model/fault.ts';
 import type { Value } from '../model/value.ts';
-import { formatOption, readMaps, reportUnreadable, type FormatOption } from './actions-files.ts';
+import { counted, formatOption, readMaps, reportUnreadable, type FormatOption } from './actions-files.ts';
 import { readRequest, type WrittenRequest } from './actions-request.ts';
 import { EXIT_FOUND, EXIT_USAGE, type CommandIo } from './io.ts';
 
 export function registerActionsExplain(group: Command, io: CommandIo): void {
   group
     .command('explain')
-    .description('Say which action a request is, and why: every entry for its host, and what kept it from deciding.')
+    .description('Say which action a request is, and why: every entry for its path, and what kept it from deciding.')
     .option('--map <file>', 'an action map; several in the order in which the gateway would load them', collect, [])
     .option('-X, --method <method>', 'the method', 'GET')
     .requiredOption('--url <url>', 'the absolute URL')
     .option('-H, --header <field>', 'a header field as "name: value"; several may be given', collect, [])
     .option('-d, --body <text>', 'the body; @FILE takes it from a file')
+    .option('--all', 'show entries for other paths of the host too')
     .option('--agent <id>', 'the identity of the agent', '')
     .addOption(formatOption())
     .addHelpText(
@@ -45,6 +46,7 @@ interface ExplainOptions extends FormatOption {
   readonly header: readonly string[];
   readonly body?: string;
   readonly agent: string;
+  readonly all?: boolean;
 }
 
 function collect(value: string, earlier: readonly string[]): readonly string[] {
@@ -61,7 +63,9 @@ async function explainRequest(options: ExplainOptions, io: CommandIo): Promise<v
   const written = await writtenOf(options, io);
   if (written === null) return io.exit(EXIT_USAGE);
   const explanation = explanationOf(map.value, written, options.agent);
-  io.stdout(options.format === 'json' ? `${canonicalText(jsonOf(explanation))}\n` : textOf(explanation));
+  io.stdout(
+    options.format === 'json' ? `${canonicalText(jsonOf(explanation))}\n` : textOf(explanation, options.all === true),
+  );
   if (!explanation.outcome.ok) io.exit(EXIT_FOUND);
 }
 
@@ -96,7 +100,15 @@ function explanationOf(map: ActionMap, written: WrittenRequest, agentId: string)
 
 /** As a value, since its canonical text writes numbers exactly that JSON.stringify would round. */
 function jsonOf({ outcome, considered, otherHosts }: Explanation): Value {
-  const entries = considered.map((one): Value => new Map(Object.entries(one)));
+  const entries = considered.map(
+    (one): Value =>
+      new Map([
+        ['at', one.at],
+        ['type', one.type],
+        ['verdict', one.verdict],
+        ['why', one.why],
+      ]),
+  );
   const result: [string, Value] = outcome.ok
     ? ['actions', outcome.value.map(actionValue)]
     : ['fault', new Map(Object.entries(outcome.fault))];
@@ -116,11 +128,15 @@ function actionValue({ type, target, params, description, agentId, effect, amoun
   ]);
 }
 
-function textOf({ outcome, considered, otherHosts }: Explanation): string {
+function textOf({ outcome, considered, otherHosts }: Explanation, all: boolean): string {
   const lines = outcome.ok ? outcome.value.flatMap(actionLines) : faultLines(outcome.fault);
-  if (considered.length > 0) lines.push('', 'entries for this host:');
-  for (const { at, type, verdict, why } of considered) lines.push(`  ${at} ${type}: ${verdict}: ${why}`);
-  if (otherHosts > 0) lines.push('', `${otherHosts} entries are for other hosts`);
+  const near = considered.filter(({ nearness }) => all || nearness !== 'other path');
+  if (near.length > 0) lines.push('', 'entries for this path:');
+  for (const { at, type, verdict, why } of near) lines.push(`  ${at} ${type}: ${verdict}: ${why}`);
+  const further = considered.length - near.length;
+  if (further > 0)
+    lines.push('', `${counted(further, 'entry', 'entries')} for other paths of this host (--all shows them)`);
+  if (otherHosts > 0) lines.push(`${counted(otherHosts, 'entry', 'entries')} for other hosts`);
   return `${lines.join('\n')}\n`;
 }
 

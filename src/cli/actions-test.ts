@@ -118,7 +118,9 @@ function textOf(files: readonly FileResult[], options: TestOptions): string {
       if (problems.length > 0) lines.push(`FAIL ${at}: ${name}`, ...problems.map((problem) => `     ${problem}`));
     }
     const failed = results.filter(({ problems }) => problems.length > 0).length;
-    lines.push(`${file}: ${counted(results.length, 'test')}, ${failed} failed, ${untested.length} entries untested`);
+    lines.push(
+      `${file}: ${counted(results.length, 'test')}, ${failed} failed, ${counted(untested.length, 'entry', 'entries')} untested`,
+    );
     if (options.requireCoverage === true)
       lines.push(...untested.map((at) => `     no test reaches the entry at ${at}`));
   }

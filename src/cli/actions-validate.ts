@@ -26,7 +26,8 @@ async function validate(files: readonly string[], { format }: FormatOption, io: 
   const mistakes = map.ok ? [] : map.mistakes;
   const entries = map.ok ? map.value.entries.length : null;
   if (format === 'json') io.stdout(`${JSON.stringify({ ok: map.ok, entries, mistakes })}\n`);
-  else if (map.ok) io.stdout(`${counted(files.length, 'file')}, ${entries} entries, no mistakes\n`);
+  else if (map.ok)
+    io.stdout(`${counted(files.length, 'file')}, ${counted(entries ?? 0, 'entry', 'entries')}, no mistakes\n`);
   else io.stdout(`${mistakes.map(formatMistake).join('\n')}\n${counted(mistakes.length, 'mistake')}\n`);
   if (!map.ok) io.exit(EXIT_FOUND);
 }

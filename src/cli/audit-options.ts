@@ -73,14 +73,9 @@ export function filterOf(options: FilterOptions, now: number): TrailFilter {
 }
 
 /** Commander hands over every option of a command, not only those of the filter. */
-function pick({
-  decision = null,
-  rule = null,
-  approver = null,
-  agent = null,
-  ...more
-}: FilterOptions): Partial<TrailFilter> {
-  const { risk = null, kind = null, exchange = null } = more;
+function pick(options: FilterOptions): Partial<TrailFilter> {
+  const { decision = null, rule = null, approver = null, agent = null } = options;
+  const { risk = null, kind = null, exchange = null } = options;
   return { decision, rule, approver, agent, risk, kind, exchange };
 }
 

@@ -48,23 +48,23 @@ export class ControlClient {
       limit: String(limit),
       ...(phases === null ? {} : { phase: phases.join(',') }),
     });
-    const { approvals } = (await this.#call('GET', `/v1/approvals?${query}`)) as {
-      approvals: readonly ApprovalRecord[];
-    };
-    return approvals;
+    const answer: { readonly approvals: readonly ApprovalRecord[] } = parsed(
+      await this.#call('GET', `/v1/approvals?${query.toString()}`),
+    );
+    return answer.approvals;
   }
 
   async get(name: string): Promise<ApprovalRecord> {
-    const { approval } = (await this.#call('GET', pathOf(name))) as { approval: ApprovalRecord };
-    return approval;
+    const answer: { readonly approval: ApprovalRecord } = parsed(await this.#call('GET', pathOf(name)));
+    return answer.approval;
   }
 
   /** The approval after the decision. */
   async decide(name: string, decision: WantedDecision): Promise<ApprovalRecord> {
-    const { approval } = (await this.#call('POST', `${pathOf(name)}/decision`, decision)) as {
-      approval: ApprovalRecord;
-    };
-    return approval;
+    const answer: { readonly approval: ApprovalRecord } = parsed(
+      await this.#call('POST', `${pathOf(name)}/decision`, decision),
+    );
+    return answer.approval;
   }
 
   /** What is live now, then each approval that changes, until the signal is aborted or the gateway stops. */
@@ -73,18 +73,19 @@ export class ControlClient {
     if (response.statusCode !== 200) throw problemOf(await textOf(response));
     try {
       for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
-        yield JSON.parse(line) as ApprovalRecord;
+        const approval: ApprovalRecord = parsed(line);
+        yield approval;
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     }
   }
 
-  async #call(method: string, path: string, body?: WantedDecision): Promise<unknown> {
+  async #call(method: string, path: string, body?: WantedDecision): Promise<string> {
     const response = await this.#send(method, path, body ?? null, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
     const text = await textOf(response);
     if (response.statusCode !== 200) throw problemOf(text);
-    return JSON.parse(text);
+    return text;
   }
 
   async #send(
@@ -122,12 +123,25 @@ async function textOf(response: IncomingMessage): Promise<string> {
 
 function problemOf(text: string): Error {
   try {
-    const { code, detail, title } = JSON.parse(text) as { readonly [member: string]: unknown };
+    const { code, detail, title }: { readonly [member: string]: unknown } = JSON.parse(text);
     const sentence = [title, detail].filter((part) => typeof part === 'string').join(': ');
     if (typeof code === 'string') return new ControlProblemError(code, sentence);
   } catch {
     // Not a problem document: whoever answered is no gateway.
   }
+  return strange();
+}
+
+/** Reads JSON from the gateway, whose types the caller knows: it is the same program. */
+function parsed(text: string): ReturnType<typeof JSON.parse> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw strange();
+  }
+}
+
+function strange(): Error {
   return new GatewayUnreachableError('what listens on the control socket does not answer as a gateway does');
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Gateway } from '../gateway.ts';
 import { callThrough, type AgentAnswer, type AgentCall } from './demo-agent.ts';
-import { approveOnSocket, auditTable, phaseOnSocket, verifyJournal } from './demo-evidence.ts';
+import { approveOnSocket, auditCommand, phaseOnSocket } from './demo-evidence.ts';
 import type { ToolApi } from './demo-tool-api.ts';
 import type { CommandIo } from './io.ts';
 import type { StoryClock } from './story-clock.ts';
@@ -62,8 +62,9 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   checks.push(approved);
 
   chapter(story, 5, 'The audit trail', `aegis-gateway audit list --data-dir ${folder}`);
-  say(await auditTable(story.dataDir, io));
-  const verified = await verifyJournal(story.dataDir, io);
+  say((await auditCommand(story.dataDir, io, ['list'])).text);
+  say(`\n   aegis-gateway audit verify --data-dir ${folder}`);
+  const verified = await auditCommand(story.dataDir, io, ['verify']);
   say(verified.text);
   const { done } = toolApi;
   checks.push(verified.ok, done.reads === 1, done.refunds === 1, done.deletions === 0, done.deployments === 0);

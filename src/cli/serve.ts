@@ -103,8 +103,8 @@ async function check({ config, configFile }: Source, io: CommandIo): Promise<voi
 function summary(configFile: string | null, { policy, actions }: Parts): string {
   return [
     `configuration  ${configFile ?? 'built in'}: in order`,
-    `policy         ${policy.ruleCount} rules, digest ${policy.digest.slice(0, 12)}`,
-    `actions        ${actions.entryCount} entries, digest ${actions.digest.slice(0, 12)}`,
+    `policy         ${policy.files.reduce((sum, { rules }) => sum + rules.length, 0)} rules, digest ${policy.digest.slice(0, 12)}`,
+    `actions        ${actions.entries.length} entries, digest ${actions.digest.slice(0, 12)}`,
   ].join('\n');
 }
 

@@ -81,6 +81,42 @@ export const LIMITS = {
     max: 16_384,
     why: 'Each connection takes a descriptor here and another to the upstream; containers start with 1,024 or more.',
   },
+  body_grace: {
+    unit: 'milliseconds',
+    value: 10 * SECOND,
+    min: SECOND,
+    max: 5 * MINUTE,
+    why: 'A body may start late (a client that waits for 100 Continue, a cold disk) before its rate counts.',
+  },
+  body_rate: {
+    unit: 'bytes',
+    value: KIB,
+    min: 1,
+    max: 1024 * KIB,
+    why: 'Bytes a second that a judged body must arrive with on average: slower is a slow-body attack (CWE-400).',
+  },
+  reader_timeout: {
+    unit: 'milliseconds',
+    value: MINUTE,
+    min: SECOND,
+    max: 60 * MINUTE,
+    why: 'A client that does not take a byte of its answer for so long keeps an upstream connection open for nothing.',
+  },
+  pipelined: {
+    unit: 'count',
+    value: 16,
+    // A client can send its next request before Node has reported the last answer finished.
+    min: 1,
+    max: 1_000,
+    why: 'Requests that wait behind the one that runs on a connection; hardly any client pipelines, and each waits in memory.',
+  },
+  requests_per_connection: {
+    unit: 'count',
+    value: 10_000,
+    min: 1,
+    max: 1_000_000,
+    why: 'What Node and this gateway keep for a connection is let go of now and then; nginx closes after 1,000.',
+  },
   connect_timeout: {
     unit: 'milliseconds',
     value: 10 * SECOND,

@@ -21,6 +21,9 @@ const KINDS: { readonly [kind: string]: string } = {
   never: 'nothing',
 };
 
+const AT_LEAST = { inclusive: 'at least', exclusive: 'more than' };
+const AT_MOST = { inclusive: 'at most', exclusive: 'less than' };
+
 /** What is wrong with a value, and what was expected, as one sentence. */
 export function describeIssue(issue: RawIssue): string {
   switch (issue.code) {
@@ -29,9 +32,9 @@ export function describeIssue(issue: RawIssue): string {
     case 'invalid_value':
       return describeChoice(issue.values, issue.input);
     case 'too_small':
-      return `${showInput(issue.input)} is too small; expected ${boundText(issue.origin, 'at least', 'more than', issue.minimum, issue.inclusive)}`;
+      return `${showInput(issue.input)} is too small; expected ${boundText(AT_LEAST, { origin: issue.origin, limit: issue.minimum, inclusive: issue.inclusive })}`;
     case 'too_big':
-      return `${showInput(issue.input)} is too large; expected ${boundText(issue.origin, 'at most', 'less than', issue.maximum, issue.inclusive)}`;
+      return `${showInput(issue.input)} is too large; expected ${boundText(AT_MOST, { origin: issue.origin, limit: issue.maximum, inclusive: issue.inclusive })}`;
     case 'invalid_format':
       return `${showInput(issue.input)} does not have the expected form${issue.pattern === undefined ? ` (${issue.format})` : ` ${issue.pattern}`}`;
     case 'invalid_union':
@@ -68,15 +71,15 @@ function describeUnion(branches: readonly (readonly z.core.$ZodIssue[])[], input
   return input === undefined ? `missing; expected ${expected}` : `found ${showInput(input)}; expected ${expected}`;
 }
 
-function boundText(
-  origin: string,
-  inclusiveWord: string,
-  exclusiveWord: string,
-  bound: unknown,
-  inclusive: boolean | undefined,
-): string {
-  const unit = origin === 'string' ? ' characters' : origin === 'array' ? ' items' : '';
-  return `${inclusive === false ? exclusiveWord : inclusiveWord} ${String(bound)}${unit}`;
+function boundText(words: { readonly inclusive: string; readonly exclusive: string }, bound: Bound): string {
+  const unit = bound.origin === 'string' ? ' characters' : bound.origin === 'array' ? ' items' : '';
+  return `${bound.inclusive === false ? words.exclusive : words.inclusive} ${bound.limit}${unit}`;
+}
+
+interface Bound {
+  readonly origin: string;
+  readonly limit: number | bigint;
+  readonly inclusive: boolean | undefined;
 }
 
 /** A value as a message shows it: its kind where its text would say less. */
@@ -86,10 +89,14 @@ export function showInput(input: unknown): string {
   if (input instanceof Date) return 'a date (quote it where text is meant)';
   if (Array.isArray(input)) return 'a list';
   if (typeof input === 'object') return 'a mapping';
-  const text = typeof input === 'string' ? JSON.stringify(input) : String(input);
-  const cut = text.length > MAX_SHOWN_CODE_UNITS ? `${text.slice(0, MAX_SHOWN_CODE_UNITS)}...` : text;
-  if (typeof input === 'boolean') return `the boolean ${cut}`;
-  return typeof input === 'string' ? cut : `the number ${cut}`;
+  if (typeof input === 'string') return cut(JSON.stringify(input));
+  if (typeof input === 'boolean') return `the boolean ${input}`;
+  if (typeof input === 'number' || typeof input === 'bigint') return `the number ${cut(input.toString())}`;
+  return 'something else';
+}
+
+function cut(text: string): string {
+  return text.length > MAX_SHOWN_CODE_UNITS ? `${text.slice(0, MAX_SHOWN_CODE_UNITS)}...` : text;
 }
 
 /** The keys that an object schema knows. */

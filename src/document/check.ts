@@ -110,8 +110,8 @@ function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[
 }
 
 function isNearer(left: readonly Issue[], right: readonly Issue[]): boolean {
-  const wrongTag = (issues: readonly Issue[]): number => issues.filter((issue) => issue.code === 'invalid_value').length;
+  const wrongTag = (issues: readonly Issue[]): number =>
+    issues.filter((issue) => issue.code === 'invalid_value').length;
   if (wrongTag(left) !== wrongTag(right)) return wrongTag(left) < wrongTag(right);
   return left.length < right.length;
 }
-

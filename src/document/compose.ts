@@ -1,186 +1,283 @@
-import {
-  Composer,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  Parser,
-  type CST,
-  Scalar,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml';
-import type { ListNode, MapEntry, MapNode, Mark, Problem, ScalarNode, YamlNode } from './node.ts';
+import { Anchors } from './anchors.ts';
+import { YamlSyntaxError } from './cursor.ts';
+import type { MapEntry, Mark, Problem, YamlNode } from './node.ts';
+import { Scanner } from './scanner.ts';
+import { describeToken, type Directive, type PunctuationKind, type Token } from './token.ts';
 
 /** No policy, map or configuration nests deeper; deeper nesting only serves to exhaust the stack (CWE-674). */
 export const MAX_DEPTH_LEVELS = 64;
 
-/**
- * Values after every alias is followed. 10,000 rules of 30 values each fit; a "billion laughs" (CWE-776), which is
- * harmless in memory because aliases share one value, would cost whoever walks it this many steps.
- */
-export const MAX_EXPANDED_VALUES = 1_000_000;
+const DEFAULT_HANDLES: readonly (readonly [string, string])[] = [
+  ['!', '!'],
+  ['!!', 'tag:yaml.org,2002:'],
+];
 
 /** What parsing a text comes to; `node` is null for a text without a document. */
 export type Composed =
   | { readonly ok: true; readonly node: YamlNode | null }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | { readonly ok: false; readonly problem: Problem };
 
 /** Parses one YAML document. Scalars keep their text: what they mean is the resolver's business. */
 export function compose(text: string): Composed {
-  const lines = new LineCounter();
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  const tooDeep = deeperThan(tokens, MAX_DEPTH_LEVELS);
-  if (tooDeep !== null) return refused(markAt(lines, tooDeep), `nested deeper than ${MAX_DEPTH_LEVELS} levels`);
-  const options = { schema: 'failsafe', version: '1.1', uniqueKeys: false, resolveKnownTags: false } as const;
-  const documents = [...new Composer({ ...options, lineCounter: lines }).compose(tokens, true, text.length)];
-  const problems = documents.flatMap((document) => problemsOf(document, lines));
-  if (problems.length > 0) return { ok: false, problems };
-  const [first, second] = documents;
-  if (second !== undefined) {
-    return refused(markAt(lines, second.range[0]), 'a second document begins here; expected one document in a file');
-  }
-  if (first === undefined) return { ok: true, node: null };
-  return new Walk(lines).document(first);
-}
-
-function problemsOf(document: Document.Parsed, lines: LineCounter): readonly Problem[] {
-  return document.errors.map((error) => ({
-    mark: markAt(lines, error.pos[0]),
-    path: [],
-    message: `not valid YAML: ${lowerFirst(error.message)}`,
-  }));
-}
-
-function lowerFirst(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1);
-}
-
-function refused(mark: Mark, message: string): Composed {
-  return { ok: false, problems: [{ mark, path: [], message }] };
-}
-
-function markAt(lines: LineCounter, offset: number): Mark {
-  const { line, col } = lines.linePos(offset);
-  return { line: Math.max(1, line), column: Math.max(1, col) };
-}
-
-/** The offset of the first collection that is too deep; walked without recursion, since the text may be hostile. */
-function deeperThan(tokens: readonly CST.Token[], limit: number): number | null {
-  const open: { token: CST.Token; depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { token, depth } = next;
-    if (depth > limit) return token.offset;
-    if (token.type === 'document') {
-      if (token.value !== undefined) open.push({ token: token.value, depth: depth + 1 });
-    } else if (token.type === 'block-map' || token.type === 'block-seq' || token.type === 'flow-collection') {
-      for (const item of token.items) {
-        if (item.key !== undefined && item.key !== null) open.push({ token: item.key, depth: depth + 1 });
-        if (item.value !== undefined) open.push({ token: item.value, depth: depth + 1 });
-      }
-    }
-  }
-  return null;
-}
-
-/** Stops the walk at the first problem with anchors and aliases. */
-class WalkError extends Error {
-  readonly problem: Problem;
-
-  constructor(mark: Mark, message: string) {
-    super(message);
-    this.problem = { mark, path: [], message };
+  try {
+    return { ok: true, node: new Composer(text).stream() };
+  } catch (error) {
+    if (!(error instanceof YamlSyntaxError)) throw error;
+    return { ok: false, problem: { mark: error.mark, path: [], message: error.message } };
   }
 }
 
-/** Turns the parser's tree into ours: aliases followed, anchors checked, size after expansion bounded. */
-class Walk {
-  readonly #lines: LineCounter;
-  readonly #anchors = new Map<string, { readonly node: YamlNode; readonly size: number } | 'open'>();
-  #size = 0;
+/** What stands before the content of a node. */
+interface Properties {
+  readonly anchor: string | null;
+  readonly tag: string | null;
+  readonly mark: Mark;
+}
 
-  constructor(lines: LineCounter) {
-    this.#lines = lines;
+/** Reads tokens into nodes, by recursive descent with a bound on depth, in the grammar of PyYAML's parser. */
+class Composer {
+  readonly #scanner: Scanner;
+  readonly #anchors = new Anchors();
+  #handles = new Map(DEFAULT_HANDLES);
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#scanner = new Scanner(text);
   }
 
-  document(document: Document.Parsed): Composed {
-    try {
-      return { ok: true, node: document.contents === null ? null : this.#node(document.contents) };
-    } catch (error) {
-      if (error instanceof WalkError) return { ok: false, problems: [error.problem] };
-      throw error;
-    }
-  }
-
-  #node(source: Node): YamlNode {
-    const mark = markAt(this.#lines, source.range?.[0] ?? 0);
-    if (isAlias(source)) return this.#alias(source.source, mark);
-    const anchor = 'anchor' in source ? source.anchor : undefined;
-    if (anchor !== undefined) this.#openAnchor(anchor, mark);
-    const before = this.#size;
-    this.#grow(1, mark);
-    const node = this.#content(source, mark, anchor !== undefined);
-    if (anchor !== undefined) this.#anchors.set(anchor, { node, size: this.#size - before });
+  stream(): YamlNode | null {
+    if (this.#at('stream-end')) return null;
+    const explicit = this.#at('directive', 'document-start');
+    if (explicit) this.#documentStart();
+    const node =
+      explicit && this.#at('directive', 'document-start', 'document-end', 'stream-end')
+        ? this.#empty(this.#scanner.peek().mark)
+        : this.#node('block');
+    this.#documentEnd();
     return node;
   }
 
-  #openAnchor(anchor: string, mark: Mark): void {
-    if (this.#anchors.has(anchor)) {
-      throw new WalkError(mark, `the anchor &${anchor} is defined a second time; expected one definition`);
+  #documentStart(): void {
+    this.#directives();
+    if (!this.#at('document-start')) throw this.#unexpected('---');
+    this.#scanner.next();
+  }
+
+  #documentEnd(): void {
+    if (this.#at('document-end')) {
+      while (this.#at('document-end')) this.#scanner.next();
+      if (this.#at('stream-end')) return;
+    } else if (this.#at('stream-end')) return;
+    if (!this.#at('directive', 'document-start')) throw this.#unexpected('the end of the document');
+    throw new YamlSyntaxError(
+      this.#scanner.peek().mark,
+      'a second document begins here; expected one document in a file',
+    );
+  }
+
+  #directives(): void {
+    const seen = new Set<string>();
+    for (let token = this.#scanner.peek(); token.kind === 'directive'; token = this.#scanner.peek()) {
+      this.#scanner.next();
+      const name = token.directive.name === 'TAG' ? token.directive.handle : token.directive.name;
+      if (token.directive.name !== 'other' && seen.has(name)) {
+        throw new YamlSyntaxError(token.mark, `the directive for ${name} is written a second time; expected one`);
+      }
+      seen.add(name);
+      this.#directive(token.directive, token.mark);
     }
-    this.#anchors.set(anchor, 'open');
   }
 
-  #alias(name: string, mark: Mark): YamlNode {
-    const target = this.#anchors.get(name);
-    if (target === undefined) throw new WalkError(mark, `the alias *${name} has no anchor before it; expected &${name}`);
-    if (target === 'open') throw new WalkError(mark, `the alias *${name} stands inside what it names`);
-    this.#grow(target.size, mark);
-    return target.node;
-  }
-
-  #grow(by: number, mark: Mark): void {
-    this.#size += by;
-    if (this.#size > MAX_EXPANDED_VALUES) {
-      throw new WalkError(mark, `more than ${MAX_EXPANDED_VALUES} values once every alias is followed`);
+  #directive(directive: Directive, mark: Mark): void {
+    if (directive.name === 'TAG') this.#handles.set(directive.handle, directive.prefix);
+    if (directive.name === 'YAML' && directive.major !== 1) {
+      throw new YamlSyntaxError(mark, `YAML ${directive.major} is not known; expected version 1`);
     }
   }
 
-  #content(source: Node, mark: Mark, anchored: boolean): YamlNode {
-    if (isScalar(source)) return scalarNode(source, mark, anchored);
-    if (isMap(source)) return this.#map(source, mark, anchored);
-    if (isSeq(source)) return this.#list(source, mark, anchored);
-    throw new WalkError(mark, 'not a value, a list or a mapping');
+  #at(...kinds: readonly Token['kind'][]): boolean {
+    return kinds.includes(this.#scanner.peek().kind);
   }
 
-  #list(source: YAMLSeq, mark: Mark, anchored: boolean): ListNode {
-    const items = source.items.map((item) => this.#item(item, mark));
-    return { kind: 'list', mark, tag: source.tag ?? null, items, anchored };
+  #unexpected(expected: string): YamlSyntaxError {
+    const token = this.#scanner.peek();
+    return new YamlSyntaxError(token.mark, `found ${describeToken(token)}; expected ${expected}`);
   }
 
-  #map(source: YAMLMap, mark: Mark, anchored: boolean): MapNode {
-    const entries = source.items.map((pair): MapEntry => {
-      const key = this.#item(pair.key, mark);
-      return { key, value: this.#item(pair.value, key.mark) };
-    });
-    return { kind: 'map', mark, tag: source.tag ?? null, entries, anchored };
+  #empty(mark: Mark): YamlNode {
+    this.#anchors.grow(1, mark);
+    return { kind: 'scalar', mark, tag: null, text: '', plain: true, anchored: false };
   }
 
-  #item(item: unknown, near: Mark): YamlNode {
-    if (isNodeLike(item)) return this.#node(item);
-    this.#grow(1, near);
-    return { kind: 'scalar', mark: near, tag: null, text: '', plain: true, anchored: false };
+  /** `indentless`: a list whose items stand in the column of the key before it. */
+  #node(place: 'block' | 'indentless' | 'flow'): YamlNode {
+    const token = this.#scanner.peek();
+    if (token.kind === 'alias') {
+      this.#scanner.next();
+      return this.#anchors.follow(token.name, token.mark);
+    }
+    const properties = this.#properties();
+    const { anchor } = properties;
+    const close = anchor === null ? null : this.#anchors.open(anchor, properties.mark);
+    this.#anchors.grow(1, properties.mark);
+    const node = this.#content(properties, place);
+    close?.(node);
+    return node;
   }
-}
 
-function isNodeLike(item: unknown): item is Node {
-  return isAlias(item) || isScalar(item) || isMap(item) || isSeq(item);
-}
+  #properties(): Properties {
+    const { mark } = this.#scanner.peek();
+    let anchor: string | null = null;
+    let tag: string | null = null;
+    for (let token = this.#scanner.peek(); ; token = this.#scanner.peek()) {
+      if (token.kind === 'anchor' && anchor === null) anchor = token.name;
+      else if (token.kind === 'tag' && tag === null) tag = this.#tag(token.handle, token.suffix, token.mark);
+      else return { anchor, tag, mark };
+      this.#scanner.next();
+    }
+  }
 
-function scalarNode(source: Scalar, mark: Mark, anchored: boolean): ScalarNode {
-  const plain = source.type === Scalar.PLAIN;
-  return { kind: 'scalar', mark, tag: source.tag ?? null, text: String(source.value ?? ''), plain, anchored };
+  #tag(handle: string | null, suffix: string, mark: Mark): string {
+    if (handle === null) return suffix;
+    const prefix = this.#handles.get(handle);
+    if (prefix === undefined) throw new YamlSyntaxError(mark, `the tag handle ${handle} is not defined`);
+    return prefix + suffix;
+  }
+
+  #content(properties: Properties, place: 'block' | 'indentless' | 'flow'): YamlNode {
+    const token = this.#scanner.peek();
+    const anchored = properties.anchor !== null;
+    if (token.kind === 'scalar') {
+      this.#scanner.next();
+      return { kind: 'scalar', mark: token.mark, tag: properties.tag, text: token.text, plain: token.plain, anchored };
+    }
+    const node = this.#collection(properties, place);
+    if (node !== null) return node;
+    if (!anchored && properties.tag === null) throw this.#unexpected('a value');
+    return { kind: 'scalar', mark: properties.mark, tag: properties.tag, text: '', plain: true, anchored };
+  }
+
+  #collection(properties: Properties, place: 'block' | 'indentless' | 'flow'): YamlNode | null {
+    const { kind, mark } = this.#scanner.peek();
+    const common = { mark, tag: properties.tag, anchored: properties.anchor !== null };
+    if (kind === 'block-entry' && place === 'indentless')
+      return { kind: 'list', ...common, items: this.#nested(() => this.#indentlessItems()) };
+    if (kind === 'flow-sequence-start')
+      return { kind: 'list', ...common, items: this.#nested(() => this.#flowItems()) };
+    if (kind === 'flow-mapping-start')
+      return { kind: 'map', ...common, entries: this.#nested(() => this.#flowEntries()) };
+    if (place === 'flow') return null;
+    if (kind === 'block-sequence-start')
+      return { kind: 'list', ...common, items: this.#nested(() => this.#blockItems()) };
+    if (kind === 'block-mapping-start')
+      return { kind: 'map', ...common, entries: this.#nested(() => this.#blockEntries()) };
+    return null;
+  }
+
+  #nested<T>(read: () => T): T {
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH_LEVELS) {
+      throw new YamlSyntaxError(this.#scanner.peek().mark, `nested deeper than ${MAX_DEPTH_LEVELS} levels`);
+    }
+    const value = read();
+    this.#depth -= 1;
+    return value;
+  }
+
+  /** The node at hand, or an empty one where one of `ends` follows. */
+  #nodeOrEmpty(place: 'block' | 'indentless' | 'flow', mark: Mark, ...ends: readonly PunctuationKind[]): YamlNode {
+    return this.#at(...ends) ? this.#empty(mark) : this.#node(place);
+  }
+
+  #blockItems(): readonly YamlNode[] {
+    this.#scanner.next();
+    const items: YamlNode[] = [];
+    while (this.#at('block-entry')) {
+      const { mark } = this.#scanner.next();
+      items.push(this.#nodeOrEmpty('block', mark, 'block-entry', 'block-end'));
+    }
+    this.#endBlock('another item of the list ("- "), or the end of the list');
+    return items;
+  }
+
+  #indentlessItems(): readonly YamlNode[] {
+    const items: YamlNode[] = [];
+    while (this.#at('block-entry')) {
+      const { mark } = this.#scanner.next();
+      items.push(this.#nodeOrEmpty('block', mark, 'block-entry', 'key', 'value', 'block-end'));
+    }
+    return items;
+  }
+
+  #endBlock(expected: string): void {
+    if (!this.#at('block-end')) throw this.#unexpected(expected);
+    this.#scanner.next();
+  }
+
+  #blockEntries(): readonly MapEntry[] {
+    this.#scanner.next();
+    const entries: MapEntry[] = [];
+    while (this.#at('key')) {
+      const { mark } = this.#scanner.next();
+      const key = this.#nodeOrEmpty('indentless', mark, 'key', 'value', 'block-end');
+      entries.push({ key, value: this.#entryValue('indentless', key.mark, 'key', 'value', 'block-end') });
+    }
+    this.#endBlock('another key, or the end of the mapping (is the indentation right?)');
+    return entries;
+  }
+
+  /** What follows a `:`; an empty node where there is none. */
+  #entryValue(place: 'indentless' | 'flow', near: Mark, ...ends: readonly PunctuationKind[]): YamlNode {
+    if (!this.#at('value')) return this.#empty(near);
+    const { mark } = this.#scanner.next();
+    return this.#nodeOrEmpty(place, mark, ...ends);
+  }
+
+  #flowItems(): readonly YamlNode[] {
+    this.#scanner.next();
+    const items: YamlNode[] = [];
+    while (!this.#at('flow-sequence-end')) {
+      if (items.length > 0) this.#flowComma('"," or "]"');
+      if (this.#at('flow-sequence-end')) break;
+      items.push(this.#at('key') ? this.#pair() : this.#node('flow'));
+    }
+    this.#scanner.next();
+    return items;
+  }
+
+  /** `[a: 1]` is a list of one mapping. */
+  #pair(): YamlNode {
+    const { mark } = this.#scanner.next();
+    this.#anchors.grow(1, mark);
+    const key = this.#nodeOrEmpty('flow', mark, 'value', 'flow-entry', 'flow-sequence-end');
+    const value = this.#entryValue('flow', key.mark, 'flow-entry', 'flow-sequence-end');
+    return { kind: 'map', mark, tag: null, entries: [{ key, value }], anchored: false };
+  }
+
+  #flowComma(expected: string): void {
+    if (!this.#at('flow-entry')) throw this.#unexpected(expected);
+    this.#scanner.next();
+  }
+
+  #flowEntries(): readonly MapEntry[] {
+    this.#scanner.next();
+    const entries: MapEntry[] = [];
+    while (!this.#at('flow-mapping-end')) {
+      if (entries.length > 0) this.#flowComma('"," or "}"');
+      if (this.#at('flow-mapping-end')) break;
+      entries.push(this.#flowMapEntry());
+    }
+    this.#scanner.next();
+    return entries;
+  }
+
+  #flowMapEntry(): MapEntry {
+    if (!this.#at('key')) {
+      const key = this.#node('flow');
+      return { key, value: this.#empty(key.mark) };
+    }
+    const { mark } = this.#scanner.next();
+    const key = this.#nodeOrEmpty('flow', mark, 'value', 'flow-entry', 'flow-mapping-end');
+    return { key, value: this.#entryValue('flow', key.mark, 'flow-entry', 'flow-mapping-end') };
+  }
 }

@@ -92,6 +92,8 @@ export class Construction {
   }
 
   #merged(node: YamlNode, path: Path): ReadonlyMap<string, PlacedEntry> {
+    // What is overridden must be readable too.
+    this.value(node, path);
     if (node.kind === 'map') return this.#place(node, path);
     if (node.kind === 'list') return this.#mergedList(node, path);
     this.#refuse(node, path, 'expected a mapping, or a list of mappings, to merge (<<)');

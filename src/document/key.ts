@@ -14,7 +14,7 @@ export function markNonTextKey(value: Value): string {
   if (typeof value === 'boolean') return `${MARK}${value ? 'True' : 'False'}`;
   if (value instanceof Timestamp) return `${MARK}${value.text}`;
   if (value instanceof Decimal) return `${MARK}${pythonFloat(value.value)}`;
-  return `${MARK}${String(value)}`;
+  return `${MARK}${typeof value === 'bigint' ? value.toString() : JSON.stringify(value)}`;
 }
 
 /** What a key that is not text says of itself (`True`, `1`, `None`), or null for a key that is text. */

@@ -83,25 +83,19 @@ function nearByPrefix(word: string, candidate: string): boolean {
   return word.length >= 3 && (candidate.startsWith(`${word}_`) || word.startsWith(`${candidate}_`));
 }
 
-/** Levenshtein's distance with neighbouring letters swapped counted once. */
+/** Levenshtein's distance with neighbouring letters swapped counted once, on the rows of its table. */
 function editDistance(left: string, right: string): number {
-  let older: number[] = [];
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, index) => index)];
+  const cell = (row: number, column: number): number => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
+  const same = (row: number, column: number): boolean => left[row - 1] === right[column - 1];
   for (let row = 1; row <= left.length; row += 1) {
     const current = [row];
+    rows.push(current);
     for (let column = 1; column <= right.length; column += 1) {
-      const same = left[row - 1] === right[column - 1] ? 0 : 1;
-      let cost = Math.min(
-        (previous[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (previous[column - 1] ?? 0) + same,
-      );
-      const swapped = row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
-      if (swapped) cost = Math.min(cost, (older[column - 2] ?? 0) + 1);
-      current.push(cost);
+      const replaced = cell(row - 1, column - 1) + (same(row, column) ? 0 : 1);
+      const swapped = same(row, column - 1) && same(row - 1, column) ? cell(row - 2, column - 2) + 1 : replaced;
+      current.push(Math.min(cell(row - 1, column) + 1, cell(row, column - 1) + 1, replaced, swapped));
     }
-    older = previous;
-    previous = current;
   }
-  return previous[right.length] ?? 0;
+  return cell(left.length, right.length);
 }

@@ -24,19 +24,16 @@ export interface YamlDocument {
 
 /** Characters that PyYAML's reader refuses anywhere in a file. Lone surrogates are among them. */
 const UNPRINTABLE = /[^\t\n\r\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
-/** Line breaks to YAML 1.1 and none to YAML 1.2; outside of quotes their meaning would hang on the reader. */
-const DISPUTED_BREAKS = /[\u0085\u2028\u2029]|\r(?!\n)/u;
-
 /**
  * Reads a file in the dialect of PyYAML's safe loader. An empty file is null. All mistakes of the values are reported
- * at once; a text that is no YAML reports what the parser could tell.
+ * at once; in a text that is no YAML, the first.
  */
 export function readYaml(text: string, file: string): Loaded<YamlDocument> {
   const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const refusal = refuseText(source);
   if (refusal !== null) return refuseAt(file, refusal.mark, refusal.message);
   const composed = compose(source);
-  if (!composed.ok) return { ok: false, mistakes: composed.problems.map((problem) => mistakeOf(file, problem)) };
+  if (!composed.ok) return { ok: false, mistakes: [mistakeOf(file, composed.problem)] };
   const construction = new Construction();
   const root = composed.node === null ? null : construction.value(composed.node, []);
   if (construction.problems.length > 0) {
@@ -51,19 +48,11 @@ function refuseText(source: string): { readonly mark: Mark; readonly message: st
     return { mark: start, message: `the file is longer than ${MAX_FILE_CODE_UNITS} characters` };
   }
   const unprintable = UNPRINTABLE.exec(source);
-  if (unprintable !== null) {
-    const code = (unprintable[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-    return {
-      mark: markOf(source, unprintable.index),
-      message: `the character U+${code} is not allowed in YAML; expected it as an escape in double quotes`,
-    };
-  }
-  const disputed = DISPUTED_BREAKS.exec(source);
-  if (disputed === null) return null;
-  const code = (disputed[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  if (unprintable === null) return null;
+  const code = (unprintable[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
   return {
-    mark: markOf(source, disputed.index),
-    message: `the line break U+${code} is read differently by different YAML versions; expected a line feed, or an escape in double quotes`,
+    mark: markOf(source, unprintable.index),
+    message: `the character U+${code} is not allowed in YAML; expected it as an escape in double quotes`,
   };
 }
 

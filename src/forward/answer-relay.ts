@@ -188,7 +188,8 @@ export class AnswerRelay {
       status: this.#status,
       fault,
       answered: this.answered,
-      bytesSent: this.#bytesSent,
+      // What waits for a connection that never stood was taken from the client, but not sent.
+      bytesSent: this.#sent ? this.#bytesSent : 0,
       bytesReceived: this.#bytesReceived,
     });
   }
@@ -202,11 +203,15 @@ export class AnswerRelay {
     response.off('drain', this.#drained);
   }
 
-  /** Ends the connection so that nobody takes what was sent for the whole answer: with a reset where TCP is bare. */
+  /**
+   * Ends the connection so that nobody takes what was sent for the whole answer. HTTP/1.1 and TLS tell an early end
+   * from a proper one; to an HTTP/1.0 client only a reset does.
+   */
   #cutOff(): void {
-    const { socket } = this.#client.response;
-    this.#client.response.destroy();
-    if (socket !== null && !('encrypted' in socket)) socket.resetAndDestroy();
+    const { request, response } = this.#client;
+    const { socket } = response;
+    if (socket !== null && request.httpVersion !== '1.1' && !('encrypted' in socket)) socket.resetAndDestroy();
+    response.destroy();
   }
 
   /** `Trailer` where no trailer section can follow would announce what never comes; Node refuses it as well. */

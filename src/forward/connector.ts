@@ -1,4 +1,5 @@
-import { connect as connectTcp, Socket, type LookupFunction } from 'node:net';
+import { X509Certificate } from 'node:crypto';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { FaultError } from '../model/fault.ts';
 import type { AddressGuard } from './address-guard.ts';
@@ -21,7 +22,7 @@ export class Connector {
   readonly #secureContext: SecureContext;
   readonly #open = new Set<Socket>();
 
-  /** Throws when one of the certificates in `extraCa` cannot be read. */
+  /** Throws an `Error` when a text of `extraCa` holds no certificate or one that cannot be read. */
   constructor(
     guard: AddressGuard,
     limits: Pick<ForwardLimits, 'connectTimeoutMs' | 'upstreamConnections'>,
@@ -31,7 +32,7 @@ export class Connector {
     this.#limits = limits;
     // One context for all: reading the roots takes milliseconds.
     this.#secureContext = createSecureContext({
-      ca: [...getCACertificates('default'), ...extraCa],
+      ca: [...getCACertificates('default'), ...extraCa.flatMap(certificatesOf)],
       minVersion: 'TLSv1.2',
     });
   }
@@ -125,13 +126,29 @@ export class Connector {
 }
 
 /** The destination as messages name it. */
-export function nameOf({ host, port }: Endpoint): string {
+function nameOf({ host, port }: Endpoint): string {
   return `${host}:${port}`;
 }
 
-/** A socket that never connects and ends with the error once everybody had the time to listen to it. */
+/** The certificates of a PEM text, at least one. Node passes over what it cannot read, and trust must not be lost silently. */
+function certificatesOf(pem: string): readonly string[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu) ?? [];
+  if (blocks.length === 0) throw new Error('expected certificates in PEM form, found none');
+  return blocks.map(certificateOf);
+}
+
+function certificateOf(block: string): string {
+  try {
+    return new X509Certificate(block).toString();
+  } catch (error) {
+    throw new Error('expected certificates in PEM form, found one that cannot be read', { cause: error });
+  }
+}
+
+/** A socket that is looking for its address until it ends with the error, once everybody had the time to listen to it. */
 function deadSocket(error: Error): Socket {
-  const socket = new Socket();
-  setImmediate(() => socket.destroy(error));
-  return socket;
+  const lookup: LookupFunction = (_hostname, _options, callback) => {
+    setImmediate(() => callback(error, '', 0));
+  };
+  return connectTcp({ host: 'refused.invalid', port: 1, lookup });
 }

@@ -3,44 +3,25 @@ import { finished } from 'node:stream/promises';
 import { FAULTS } from '../model/fault.ts';
 import type { Client } from '../model/client.ts';
 import type { Refusal, Refusals } from '../model/ports.ts';
+import { PROBLEM_MEDIA_TYPE, problemDocument } from '../model/problem.ts';
 import type { Json } from '../model/value.ts';
 import { LINGER_BYTES, LINGER_MS, MAX_PROBLEM_TEXT_CHARS } from './limits.ts';
 import { printable } from './printable.ts';
 import { upgradeResponse } from './upgrade-client.ts';
 
-/**
- * The prefix of the problem type (RFC 9457 section 3.1.1). A name and not a place: agents compare it, nobody has to
- * keep a page alive behind it.
- */
-export const PROBLEM_TYPE_PREFIX = 'urn:aegis:fault:';
-
 // A client whose request could not be read as one may be out of step with the gateway about where the next begins.
 const CLOSING_STATUSES = new Set([400, 408, 413, 431]);
 const CLIENT_GONE_STATUS = 499;
-const OWN_MEMBERS = new Set(['type', 'title', 'status', 'detail', 'instance', 'code', 'advice', 'retry']);
 
 /** Answers refused requests with problem documents (RFC 9457). */
 export function createRefusals(): Refusals {
   return { answer };
 }
 
-/** The problem document of a refusal. Texts in it are safe to show; members of the gateway cannot be overridden. */
-export function problemDocument({ exchangeId, fault, extensions }: Refusal): { readonly [member: string]: Json } {
-  const { status, title, advice, retry } = FAULTS[fault.code];
-  const further = Object.entries(extensions).filter(([member]) => !OWN_MEMBERS.has(member));
-  return {
-    type: `${PROBLEM_TYPE_PREFIX}${fault.code}`,
-    title,
-    status,
-    detail: printable(fault.detail, MAX_PROBLEM_TEXT_CHARS),
-    instance: `urn:uuid:${exchangeId}`,
-    code: fault.code,
-    advice,
-    retry,
-    ...Object.fromEntries(
-      further.map(([member, value]) => [printable(member, MAX_PROBLEM_TEXT_CHARS), printableJson(value)]),
-    ),
-  };
+/** The problem document of a refusal, with the exchange as its instance. Every text in it is safe to show. */
+export function refusalDocument({ exchangeId, fault, extensions }: Refusal): { readonly [member: string]: Json } {
+  const shown = { code: fault.code, detail: printable(fault.detail, MAX_PROBLEM_TEXT_CHARS) };
+  return problemDocument(shown, { ...printableMembers(extensions), instance: `urn:uuid:${exchangeId}` });
 }
 
 /** Never rejects. An answer that has begun already, or that nobody waits for, ends in a cut connection. */
@@ -61,21 +42,14 @@ async function answer(client: Client, refusal: Refusal): Promise<void> {
 }
 
 function writeProblem(response: ServerResponse, refusal: Refusal, closing: boolean): void {
-  const document = Buffer.from(`${JSON.stringify(problemDocument(refusal))}\n`);
+  const document = Buffer.from(`${JSON.stringify(refusalDocument(refusal))}\n`);
   response.writeHead(FAULTS[refusal.fault.code].status, headersOf(refusal, document.byteLength, closing));
   if (response.req.method === 'HEAD') response.flushHeaders();
   else response.write(document);
 }
 
 function headersOf({ fault, retryAfterSeconds }: Refusal, bytes: number, closing: boolean): string[] {
-  const headers = [
-    'Content-Type',
-    'application/problem+json',
-    'Content-Length',
-    String(bytes),
-    'Cache-Control',
-    'no-store',
-  ];
+  const headers = ['Content-Type', PROBLEM_MEDIA_TYPE, 'Content-Length', String(bytes), 'Cache-Control', 'no-store'];
   headers.push('X-Content-Type-Options', 'nosniff');
   if (retryAfterSeconds !== null) headers.push('Retry-After', String(Math.max(0, Math.ceil(retryAfterSeconds))));
   if (FAULTS[fault.code].status === 405) headers.push('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
@@ -110,13 +84,16 @@ function responseOnSocket(request: IncomingMessage): ServerResponse | null {
   return socket.destroyed || !socket.writable ? null : upgradeResponse(request).response;
 }
 
+function printableMembers(members: { readonly [member: string]: Json }): { readonly [member: string]: Json } {
+  return Object.fromEntries(
+    Object.entries(members).map(([name, value]) => [printable(name, MAX_PROBLEM_TEXT_CHARS), printableJson(value)]),
+  );
+}
+
 function printableJson(value: Json): Json {
   if (typeof value === 'string') return printable(value, MAX_PROBLEM_TEXT_CHARS);
   if (typeof value !== 'object' || value === null) return value;
-  if (isJsonList(value)) return value.map(printableJson);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [printable(key, MAX_PROBLEM_TEXT_CHARS), printableJson(inner)]),
-  );
+  return isJsonList(value) ? value.map(printableJson) : printableMembers(value);
 }
 
 function isJsonList(value: Json): value is readonly Json[] {

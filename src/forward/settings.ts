@@ -21,7 +21,7 @@ export interface ForwardSettings {
 }
 
 /** One configured route. */
-export interface RouteSettings {
+interface RouteSettings {
   readonly upstream: Destination;
   readonly credential: CredentialSettings | null;
 }

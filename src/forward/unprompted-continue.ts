@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 
 const CONTINUE = Buffer.from('HTTP/1.1 100');
 const INTERIM = Buffer.from('HTTP/1.1 1');
-const LAST_DIGIT = CONTINUE.length - 1;
-const DIGIT_OF_199 = '9'.charCodeAt(0);
+const STATUS_AT = 'HTTP/1.1 '.length;
+const HEAD_END = '\r\n\r\n';
 
 /**
  * undici ends a connection on which `100 Continue` comes without having been asked for, but a client must be able to
  * read any interim answer (RFC 9110 section 15.2), and some servers send this one always. So between a request and the
- * head of its answer, a piece that begins with the status line of a 100 is given to undici as the unassigned 199,
+ * head of its answer, a piece that begins with the head of a 100 is given to undici as the unassigned 199,
  * which it reports like every other interim answer. The socket must carry one request at a time.
  */
 export function toleratingUnpromptedContinue(socket: Socket): Socket {
@@ -32,16 +32,19 @@ export function toleratingUnpromptedContinue(socket: Socket): Socket {
   return socket;
 }
 
-/** Renumbers a leading 100; true while the head of the final answer is still to come. */
+/** Renumbers every 100 among the interim heads that the piece begins with; true while the final head is still to come. */
 function disguise(piece: Buffer): boolean {
-  if (!startsWith(piece, INTERIM)) return false;
-  if (startsWith(piece, CONTINUE)) {
-    piece[LAST_DIGIT] = DIGIT_OF_199;
-    piece[LAST_DIGIT - 1] = DIGIT_OF_199;
+  let at = 0;
+  while (startsWith(piece, INTERIM, at)) {
+    if (startsWith(piece, CONTINUE, at)) piece.write('199', at + STATUS_AT, 'latin1');
+    const end = piece.indexOf(HEAD_END, at);
+    if (end === -1) return true;
+    at = end + HEAD_END.length;
   }
-  return true;
+  return at === piece.length;
 }
 
-function startsWith(piece: Buffer, prefix: Buffer): boolean {
-  return piece.length >= prefix.length && piece.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+function startsWith(piece: Buffer, prefix: Buffer, at: number): boolean {
+  const end = at + prefix.length;
+  return piece.length >= end && piece.compare(prefix, 0, prefix.length, at, end) === 0;
 }

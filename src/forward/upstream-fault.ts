@@ -57,7 +57,11 @@ export function upstreamFault(error: unknown, upstream: string): Fault {
 function codeOf(error: unknown): string {
   // undici leaves some of its parser's errors without a code.
   if (error instanceof errors.HTTPParserError) return error.code ?? 'HPE_INVALID';
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!(error instanceof Error) || !('code' in error)) return '';
+  // With bytes waiting to be written, OpenSSL's reason stands in the message only.
+  if (error.code !== 'EPROTO') return String(error.code);
+  if (/protocol version|unsupported protocol/iu.test(error.message)) return 'ERR_SSL_UNSUPPORTED_PROTOCOL';
+  return /wrong version number|packet length/iu.test(error.message) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : 'EPROTO';
 }
 
 function reasonOf(code: string, message: string): readonly [FaultCode, string] {
@@ -68,6 +72,7 @@ function reasonOf(code: string, message: string): readonly [FaultCode, string] {
   if (isProtocolError(code, message)) return ['upstream-protocol', `it did not answer in valid HTTP (${code})`];
   const lost = CONNECTION_REASONS[code];
   if (lost !== undefined) return ['upstream-unreachable', lost];
+  if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return ['draining', 'the gateway shuts down'];
   // Codes of Node's and undici's own argument checks: the request was made up wrongly here.
   if (code.startsWith('UND_ERR_') || code.startsWith('ERR_')) return ['internal', `the request failed (${code})`];
   return ['upstream-unreachable', `the connection failed (${code === '' ? 'no code' : code})`];

@@ -21,6 +21,8 @@ import { runTunnel } from './websocket-tunnel.ts';
 type HttpClient = Extract<Client, { kind: 'http' }>;
 type UpgradeClient = Extract<Client, { kind: 'upgrade' }>;
 
+const GONE: Fault = { code: 'client-gone', detail: 'the client went away before its request was forwarded' };
+
 /** What is sent: one request with its head made up, in terms of both engines. */
 interface Sending {
   readonly destination: Destination;
@@ -71,6 +73,7 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     client: Client,
     { idempotencyKey, signal }: ForwardOptions,
   ): Promise<ForwardOutcome> {
+    if (signal.aborted) return notSent(GONE);
     const credential = this.#credentialField(request);
     if (!credential.ok) return notSent(credential.fault);
     const head = outgoingHead(request, body, { credential: credential.value, idempotencyKey });
@@ -140,7 +143,11 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     void afterwards(relay.outcome, done);
   }
 
-  #forwardUpgrade({ destination, head, signal }: Sending, client: UpgradeClient, key: string): Promise<ForwardOutcome> {
+  async #forwardUpgrade(
+    { destination, head, signal }: Sending,
+    client: UpgradeClient,
+    key: string,
+  ): Promise<ForwardOutcome> {
     const { limits } = this.#settings;
     const answer = upgradeResponse(client.request);
     const relay = new AnswerRelay(
@@ -169,8 +176,11 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
       clientSocket: client.request.socket,
       listener: exchange,
     });
-    void afterwards(relay.outcome, done);
-    return relay.outcome;
+    const outcome = await relay.outcome;
+    done();
+    // Whoever answers now needs the bare socket.
+    if (!outcome.answered) answer.release();
+    return outcome;
   }
 
   #openTunnel(

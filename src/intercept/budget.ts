@@ -20,10 +20,6 @@ export class BufferBudget {
     return this.#takenBytes;
   }
 
-  get limitBytes(): number {
-    return this.#limitBytes;
-  }
-
   lease(): Lease {
     let held = 0;
     let ended = false;

@@ -95,7 +95,8 @@ export class Connection {
   /** Takes an error of the parser or of the socket. */
   fail(error: ParserError): void {
     const fault = parserFault(error);
-    if (fault === null) {
+    // A connection that was opened ahead of need and never used asked for nothing.
+    if (fault === null || this.#socket.bytesRead === 0) {
       this.#socket.destroy();
       return;
     }
@@ -117,7 +118,7 @@ export class Connection {
       // Node times the head of a first request; between requests, this is the end of the keep-alive time.
       if (this.#requests > 0) this.#socket.destroy();
     } else if (this.#socket.writableLength > 0) {
-      this.#shared.hooks.log.warn('intercept.reader-stalled', { unsentBytes: this.#socket.writableLength });
+      this.#shared.hooks.log.warn('intercept.reader-stalled', { unsent_bytes: this.#socket.writableLength });
       this.#socket.destroy();
     } else if (turn.starved) {
       this.#closing = true;

@@ -140,7 +140,7 @@ class DataPort implements DataListener {
     const now = clock.monotonic();
     if (now < this.#quietUntil) return;
     this.#quietUntil = now + DROP_LOG_INTERVAL_MS;
-    log.warn('intercept.connections-dropped', { open: this.#open.size, droppedSoFar: this.#drops });
+    log.warn('intercept.connections-dropped', { open: this.#open.size, dropped: this.#drops });
   }
 
   #track(work: Promise<void>): void {

@@ -1,47 +1,4 @@
-import type { Limit } from '../config/limits.ts';
-
 const KIB = 1024;
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
-/** Limits of the data port that can be set beside those in config/limits.ts, each with its bounds and its reason. */
-export const INTERCEPT_LIMITS = {
-  body_grace: {
-    unit: 'milliseconds',
-    value: 10 * SECOND,
-    min: SECOND,
-    max: 5 * MINUTE,
-    why: 'A body may start late (a client that waits for 100 Continue, a cold disk) before its rate counts.',
-  },
-  body_rate: {
-    unit: 'bytes',
-    value: KIB,
-    min: 1,
-    max: 1024 * KIB,
-    why: 'Bytes a second that a judged body must arrive with on average: slower is a slow-body attack (CWE-400).',
-  },
-  reader_timeout: {
-    unit: 'milliseconds',
-    value: MINUTE,
-    min: SECOND,
-    max: 60 * MINUTE,
-    why: 'A client that does not take a byte of its answer for so long keeps an upstream connection open for nothing.',
-  },
-  pipelined: {
-    unit: 'count',
-    value: 16,
-    min: 0,
-    max: 1_000,
-    why: 'Requests that wait behind the one that runs on a connection; hardly any client pipelines, and each waits in memory.',
-  },
-  requests_per_connection: {
-    unit: 'count',
-    value: 10_000,
-    min: 1,
-    max: 1_000_000,
-    why: 'What Node and this gateway keep for a connection is let go of now and then; nginx closes after 1,000.',
-  },
-} as const satisfies Record<string, Limit>;
 
 /**
  * How often Node looks for connections whose header section is late, in milliseconds. Its default of 30 s would make a
@@ -69,3 +26,9 @@ export const DROP_LOG_INTERVAL_MS = 10_000;
  * before it stops reading, and what one read from the socket may add, 64 KiB each.
  */
 export const UNREAD_BODY_BYTES = 128 * KIB;
+
+/**
+ * What a client is told to wait that was refused for want of room, in seconds: connections and bodies come and go within
+ * less, and a longer wait would leave an agent idle.
+ */
+export const RETRY_AFTER_SECONDS = 1;

@@ -2,13 +2,13 @@ import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { FAULTS, type Fault } from '../model/fault.ts';
 import { PROBLEM_MEDIA_TYPE, problemDocument } from '../model/problem.ts';
-import { LINGER_MS } from './limits.ts';
+import { LINGER_MS, RETRY_AFTER_SECONDS } from './limits.ts';
 
 /** Answers an ordinary request with a problem document and lets the connection end with it. */
 export function answerProblem(response: ServerResponse, fault: Fault): void {
   const body = bodyOf(fault);
   response.shouldKeepAlive = false;
-  response.writeHead(FAULTS[fault.code].status, fieldsOf(body));
+  response.writeHead(FAULTS[fault.code].status, fieldsOf(fault, body));
   response.end(body);
 }
 
@@ -16,7 +16,7 @@ export function answerProblem(response: ServerResponse, fault: Fault): void {
 export function answerProblemRaw(socket: Duplex, fault: Fault): void {
   const { status } = FAULTS[fault.code];
   const body = bodyOf(fault);
-  const fields = Object.entries({ ...fieldsOf(body), Connection: 'close' });
+  const fields = Object.entries({ ...fieldsOf(fault, body), Connection: 'close' });
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     ...fields.map(([name, value]) => `${name}: ${value}`),
@@ -43,10 +43,12 @@ function bodyOf(fault: Fault): Buffer {
   return Buffer.from(`${JSON.stringify(problemDocument(fault))}\n`);
 }
 
-function fieldsOf(body: Buffer): Record<string, string> {
+function fieldsOf({ code }: Fault, body: Buffer): Record<string, string> {
   return {
     'Content-Type': PROBLEM_MEDIA_TYPE,
     'Content-Length': String(body.length),
     'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(FAULTS[code].retry ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {}),
   };
 }

@@ -31,7 +31,13 @@ export function rawHeadOf(request: IncomingMessage, remoteAddress: string): RawH
 
 /** The values of one field, in the order received. */
 export function fieldValues(rawHeaders: readonly string[], name: string): readonly string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  const values: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const found = rawHeaders[index] ?? '';
+    // Most names differ in length, and this runs several times for every request.
+    if (found.length === name.length && found.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '');
+  }
+  return values;
 }
 
 /**

@@ -53,14 +53,10 @@ function setEnd(points: readonly string[], start: number): number {
  */
 function parseSet(points: readonly string[]): (code: number) => boolean {
   const chunks = points.includes('-') ? splitAtRanges(points) : [[...points]];
-  const whole = chunks.flat();
-  if (whole.length === 0) return () => false;
   const negated = chunks[0]?.[0] === '!';
   if (negated) chunks[0] = chunks[0]?.slice(1) ?? [];
-  if (negated && whole.length === 1 && chunks.length === 1) return () => true;
   const ranges = rangesOf(chunks);
-  if (negated) return (code) => !ranges.some((range) => code >= range.from && code <= range.to);
-  return (code) => ranges.some((range) => code >= range.from && code <= range.to);
+  return (code) => ranges.some((range) => code >= range.from && code <= range.to) !== negated;
 }
 
 function splitAtRanges(points: readonly string[]): string[][] {

@@ -9,6 +9,8 @@ export interface Glob {
   readonly prefix: string;
   /** What every matching text ends with; the literal, for a literal. */
   readonly suffix: string;
+  /** The longest text without wildcards in it; empty for none. */
+  readonly inner: string;
   /** True when it matches every text. */
   readonly any: boolean;
   matches(text: string): boolean;
@@ -17,61 +19,80 @@ export interface Glob {
 /** Compiles a glob of Python's `fnmatch`. Every text is a glob. */
 export function compileGlob(text: string): Glob {
   const parts = parseGlob(text);
-  const [first, second, third] = parts;
-  const prefix = first?.kind === 'text' ? first.text : '';
-  const last = parts.at(-1);
-  const suffix = last?.kind === 'text' ? last.text : '';
-  if (parts.length === 0) return literalGlob(text, '');
-  if (parts.length === 1 && first?.kind === 'text') return literalGlob(text, first.text);
-  if (parts.length === 1 && first?.kind === 'run') {
-    return { text, literal: null, prefix, suffix, any: true, matches: () => true };
-  }
-  const glob = { text, literal: null, prefix, suffix, any: false };
-  if (parts.length === 2 && first?.kind === 'text' && second?.kind === 'run') {
-    return { ...glob, matches: (value) => value.startsWith(prefix) };
-  }
-  if (parts.length === 2 && first?.kind === 'run' && second?.kind === 'text') {
-    return { ...glob, matches: (value) => value.endsWith(second.text) };
-  }
-  if (parts.length === 3 && first?.kind === 'run' && second?.kind === 'text' && third?.kind === 'run') {
-    return { ...glob, matches: (value) => value.includes(second.text) };
-  }
-  return { ...glob, matches: (value) => matchParts(parts, value) };
+  const prefix = literalOf(parts[0]);
+  const suffix = literalOf(parts.at(-1));
+  const wild = parts.some((part) => part.kind !== 'text');
+  const any = parts.length === 1 && parts[0]?.kind === 'run';
+  const inner = parts.map(literalOf).reduce((longest, next) => (next.length > longest.length ? next : longest), '');
+  return { text, literal: wild ? null : prefix, prefix, suffix, inner, any, matches: matcherOf(parts) };
 }
 
-function literalGlob(text: string, literal: string): Glob {
-  return { text, literal, prefix: literal, suffix: literal, any: false, matches: (value) => value === literal };
+function literalOf(part: GlobPart | undefined): string {
+  return part?.kind === 'text' ? part.text : '';
+}
+
+/** Most globs have one of five simple shapes, for which the platform has a fast test. */
+function matcherOf(parts: readonly GlobPart[]): (value: string) => boolean {
+  const [first, second] = [literalOf(parts[0]), literalOf(parts[1])];
+  switch (parts.map((part) => part.kind).join(' ')) {
+    case '':
+    case 'text':
+      return (value) => value === first;
+    case 'run':
+      return () => true;
+    case 'text run':
+      return (value) => value.startsWith(first);
+    case 'run text':
+      return (value) => value.endsWith(second);
+    case 'run text run':
+      return (value) => value.includes(second);
+    default:
+      return (value) => new GlobMatch(parts, value).run();
+  }
 }
 
 /**
  * Greedy matching that returns only to the last run: each run needs no earlier one to give back, so that the time is
  * bounded by the text times the pattern, and there is no exponential case.
  */
-function matchParts(parts: readonly GlobPart[], value: string): boolean {
-  let at = 0;
-  let index = 0;
-  let resumeIndex = -1;
-  let resumeAt = 0;
-  for (;;) {
-    const part = parts[index];
-    if (part === undefined && at === value.length) return true;
-    if (part?.kind === 'run') {
-      index += 1;
-      if (index === parts.length) return true;
-      resumeIndex = index;
-      resumeAt = at;
-      continue;
+class GlobMatch {
+  readonly #parts: readonly GlobPart[];
+  readonly #value: string;
+  #at = 0;
+  #index = 0;
+  /** Where matching goes on when a part fails: behind the last run, which then takes one code point more. */
+  #resume: { readonly index: number; at: number } | null = null;
+
+  constructor(parts: readonly GlobPart[], value: string) {
+    this.#parts = parts;
+    this.#value = value;
+  }
+
+  run(): boolean {
+    for (;;) {
+      const part = this.#parts[this.#index];
+      if (part === undefined && this.#at === this.#value.length) return true;
+      if (part?.kind === 'run') {
+        this.#index += 1;
+        this.#resume = { index: this.#index, at: this.#at };
+      } else if (!this.#advance(part) && !this.#giveMore()) return false;
     }
-    const next = part === undefined ? -1 : step(part, value, at);
-    if (next >= 0) {
-      at = next;
-      index += 1;
-      continue;
-    }
-    if (resumeIndex < 0 || resumeAt >= value.length) return false;
-    resumeAt = after(value, resumeAt);
-    at = resumeAt;
-    index = resumeIndex;
+  }
+
+  #advance(part: Exclude<GlobPart, { kind: 'run' }> | undefined): boolean {
+    const next = part === undefined ? -1 : step(part, this.#value, this.#at);
+    if (next < 0) return false;
+    this.#at = next;
+    this.#index += 1;
+    return true;
+  }
+
+  #giveMore(): boolean {
+    if (this.#resume === null || this.#resume.at >= this.#value.length) return false;
+    this.#resume.at = after(this.#value, this.#resume.at);
+    this.#at = this.#resume.at;
+    this.#index = this.#resume.index;
+    return true;
   }
 }
 

@@ -24,11 +24,7 @@ export const NO_POLICY_DECISION: Decision = {
 };
 
 /** Each layer decides alone; the strictest approval wins with its rule, and the strictest risk, each separately. */
-export function decideLayers(
-  layers: readonly RuleSet[],
-  action: Action,
-  context: EvaluationContext,
-): LayeredDecision {
+export function decideLayers(layers: readonly RuleSet[], action: Action, context: EvaluationContext): LayeredDecision {
   const decisions = layers.map((layer) => evaluate(layer, action, context));
   const [first, ...others] = decisions;
   if (first === undefined) return { decision: NO_POLICY_DECISION, conflicts: 0 };

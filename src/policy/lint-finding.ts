@@ -14,6 +14,8 @@ export const LINTS = {
   'equals-default': { severity: 'note', summary: 'a rule that decides just as the default does' },
   'missing-param-disables-block': { severity: 'warning', summary: 'a block that leaving a parameter out switches off' },
   'escaped-time-rule': { severity: 'warning', summary: 'a block by time that named actions escape' },
+  'escaped-block': { severity: 'warning', summary: 'a block that a rule for targets lets actions escape' },
+  'night-ends-at-midnight': { severity: 'warning', summary: 'a block by night that ends at midnight' },
   'observe-only-block': { severity: 'note', summary: 'a block that is only recorded' },
   'negative-amount': { severity: 'warning', summary: 'an amount with an upper bound and no lower one' },
   'case-sensitive-type': { severity: 'note', summary: 'a block that another letter case gets round' },

@@ -67,7 +67,7 @@ export function testedParams(rule: Rule): ReadonlySet<string> {
 }
 
 /** The parameters that one condition looks at. */
-export function paramsOf(condition: Condition): readonly string[] {
+function paramsOf(condition: Condition): readonly string[] {
   return 'tests' in condition ? condition.tests.map((test) => test.param) : [];
 }
 

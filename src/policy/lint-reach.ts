@@ -1,6 +1,6 @@
 import { finding, type Check, type LintSubject } from './lint-finding.ts';
-import { covers, letsPass, matchCovers, matchesMeet, shadows, testedParams } from './lint-overlap.ts';
-import { isTimeCondition, timesCover, timesMeet, timesOf, unionOf } from './lint-time.ts';
+import { letsPass, matchCovers, matchesMeet, shadows, testedParams } from './lint-overlap.ts';
+import { isTimeCondition, timesCover, timesOf, unionOf } from './lint-time.ts';
 import type { PolicyFile, Rule } from './policy.ts';
 
 /** A rule that no action gets to, since earlier rules decide first. */
@@ -19,16 +19,15 @@ export const unreachableRule: Check = (subject, rule) => {
 
 /** The rules that only look at the clock and together leave the rule no minute; null when they do not. */
 function shadowedByTimes(earlier: readonly Rule[], rule: Rule): readonly string[] | null {
-  const own = timesOf(rule);
-  if (own === null) return null;
   const parts = earlier.flatMap((other) => {
-    const times = timesOf(other);
     const onlyClock = other.mode === 'enforce' && other.conditions.every(isTimeCondition);
-    return onlyClock && times !== null && times.zone !== '' && matchCovers(other, rule) ? [{ other, times }] : [];
+    const times = onlyClock && matchCovers(other, rule) ? timesOf(other) : null;
+    return times === null || times.zone === '' ? [] : [{ other, times }];
   });
   const zone = parts[0]?.times.zone;
   const sameZone = parts.filter(({ times }) => times.zone === zone);
-  if (sameZone.length < 2) return null;
+  const own = timesOf(rule);
+  if (sameZone.length < 2 || own === null) return null;
   const union = unionOf(sameZone.map(({ times }) => times));
   const always = own.zone === '' ? union.minutes.every((minute) => minute === 1) : timesCover(union, own);
   return always ? sameZone.map(({ other }) => other.name) : null;
@@ -92,26 +91,6 @@ function blocksMissing(rule: Rule, param: string): boolean {
   return first !== undefined && 'tests' in first && first.tests[0]?.param === param;
 }
 
-/** A block by time behind rules that take no notice of the time. */
-export const escapedTimeRule: Check = (subject, rule) => {
-  if (rule.approval !== 'block' || rule.mode === 'observe') return [];
-  const own = timesOf(rule);
-  if (own === null || !rule.conditions.some(isTimeCondition)) return [];
-  const escaping = subject.policy.rules.slice(0, rule.index).filter((other) => escapes(other, rule));
-  if (escaping.length === 0) return [];
-  const names = escaping.map((other) => `${other.name} (${other.approval})`).join(', ');
-  const message = `what ${names} above let${escaping.length === 1 ? 's' : ''} pass escapes this block; move this rule above`;
-  return [finding(subject, 'escaped-time-rule', rule, { message })];
-};
-
-/** A rule with a time of its own was written with the clock in mind, so that it is not reported. */
-function escapes(earlier: Rule, blocking: Rule): boolean {
-  if (!letsPass(earlier) || earlier.conditions.some(isTimeCondition)) return false;
-  if (!covers(blocking.match.type, earlier.match.type) || !matchesMeet(earlier, blocking)) return false;
-  const [left, right] = [timesOf(earlier), timesOf(blocking)];
-  return left !== null && right !== null && timesMeet(left, right);
-}
-
 /** A block that is only recorded. */
 export const observeOnlyBlock: Check = (subject, rule) => {
   if (rule.approval !== 'block' || rule.mode !== 'observe') return [];
@@ -123,7 +102,6 @@ export const observeOnlyBlock: Check = (subject, rule) => {
 /** A block whose type is written in one letter case, where another letter case would be let pass. */
 export const caseSensitiveType: Check = (subject, rule) => {
   const { type } = rule.match;
-  if (rule.approval !== 'block' || rule.mode === 'observe' || !/[a-z]/iu.test(type.text)) return [];
   if (rule.index !== firstCaseSensitive(subject)) return [];
   const message = `the type ${JSON.stringify(type.text)} is compared letter by letter, so that another letter case is not blocked here or by the blocks below; put a rule first that blocks type '*[A-Z]*', or let the default block`;
   return [finding(subject, 'case-sensitive-type', rule, { message, within: ['match', 'type'] })];
@@ -133,7 +111,7 @@ export const caseSensitiveType: Check = (subject, rule) => {
 function firstCaseSensitive(subject: LintSubject): number {
   const found = subject.policy.rules.find((rule) => {
     const blocks = rule.approval === 'block' && rule.mode === 'enforce';
-    return blocks && /[a-z]/iu.test(rule.match.type.text) && passesInOtherCase(subject.policy, rule);
+    return blocks && passesInOtherCase(subject.policy, rule);
   });
   return found?.index ?? -1;
 }
@@ -150,9 +128,10 @@ function passesInOtherCase(policy: PolicyFile, rule: Rule): boolean {
   return policy.defaults.approval !== 'block';
 }
 
-/** A type that differs from one that the rule matches in its letter case only. */
+/** A type that differs from one that the rule matches in its letter case only; null when it names no letter. */
 function otherCaseOf(rule: Rule): string | null {
-  const text = rule.match.type.text.replaceAll(/[*?]|\[[^\]]*\]/gu, '');
+  const text = rule.match.type.text.replaceAll(/[*?]|\[!?\]?[^\]]*\]/gu, '');
   const upper = text.toUpperCase();
-  return upper === text ? text.toLowerCase() : upper;
+  const other = upper === text ? text.toLowerCase() : upper;
+  return other === text ? null : other;
 }

@@ -8,11 +8,11 @@ import {
   patternSeesAPart,
 } from './lint-conditions.ts';
 import { type Check, type Finding, type LintId } from './lint-finding.ts';
+import { escapedBlock, escapedTimeRule, nightEndsAtMidnight } from './lint-escape.ts';
 import { singleStepPlans, unknownPlanWords } from './lint-plan.ts';
 import {
   caseSensitiveType,
   equalsDefault,
-  escapedTimeRule,
   missingParamDisablesBlock,
   observeOnlyBlock,
   unreachableRule,
@@ -27,6 +27,8 @@ const RULE_CHECKS: { readonly [Id in Exclude<LintId, `plan-${string}`>]: Check }
   'equals-default': equalsDefault,
   'missing-param-disables-block': missingParamDisablesBlock,
   'escaped-time-rule': escapedTimeRule,
+  'escaped-block': escapedBlock,
+  'night-ends-at-midnight': nightEndsAtMidnight,
   'observe-only-block': observeOnlyBlock,
   'negative-amount': negativeAmount,
   'case-sensitive-type': caseSensitiveType,

@@ -58,7 +58,11 @@ function readTerms(reading: Reading, map: ValueMap, path: Path): ApprovalTerms {
     forMs: duration('for', 1_000, MAX_FOR_MS),
   };
   if (terms.forMs !== null && scope === 'once') {
-    reading.report([...path, 'for'], 'for has no meaning with scope once; expected scope: action or scope: target', 'key');
+    reading.report(
+      [...path, 'for'],
+      'for has no meaning with scope once; expected scope: action or scope: target',
+      'key',
+    );
   }
   if (terms.waitMs !== null && terms.ttlMs !== null && terms.waitMs > terms.ttlMs) {
     reading.report([...path, 'wait'], 'the connection is held longer than the request lives; expected wait <= ttl');

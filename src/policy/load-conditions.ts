@@ -35,30 +35,32 @@ interface Place {
   readonly zone: Zone;
 }
 
+type ReadOperator = (reading: Reading, spec: Value, place: Place) => Condition | null;
+
+/** How the spec of each operator is read; null (reported) for one that cannot be. */
+const OPERATORS: ReadonlyMap<string, ReadOperator> = new Map<string, ReadOperator>([
+  ['time_after', (reading, spec, place) => readBound(reading, spec, place, 'time_after')],
+  ['time_before', (reading, spec, place) => readBound(reading, spec, place, 'time_before')],
+  ['weekdays', (reading, spec, { path, zone }) => ({ op: 'weekdays', days: readWeekdays(reading, spec, path), zone })],
+  ...COMPARE_OPERATORS.map((op): [string, ReadOperator] => [
+    op,
+    (reading, spec, { path }) => ({ op, tests: readTests(reading, spec, path) }),
+  ]),
+  ['param_contains', (reading, spec, { path }) => ({ op: 'param_contains', tests: readTests(reading, spec, path) })],
+  ['param_matches', (reading, spec, { path }) => readPatterns(reading, spec, path)],
+  ['semantic', (reading, spec, { path }) => readSemantic(reading, spec, path)],
+  ['when', (reading, spec, { path }) => readWhen(reading, spec, path)],
+]);
+
 function readCondition(reading: Reading, key: string, spec: Value, place: Place): Condition | null {
-  const compare = COMPARE_OPERATORS.find((operator) => operator === key);
-  if (compare !== undefined) return { op: compare, tests: readTests(reading, spec, place.path) };
-  switch (key) {
-    case 'time_after':
-    case 'time_before': {
-      const minutes = readTime(reading, spec, place.path);
-      return minutes === null ? null : { op: key, minutes, zone: place.zone };
-    }
-    case 'weekdays':
-      return { op: 'weekdays', days: readWeekdays(reading, spec, place.path), zone: place.zone };
-    case 'param_contains':
-      return { op: 'param_contains', tests: readTests(reading, spec, place.path) };
-    case 'param_matches':
-      return readPatterns(reading, spec, place.path);
-    case 'semantic':
-      return readSemantic(reading, spec, place.path);
-    case 'when':
-      return readWhen(reading, spec, place.path);
-    case 'timezone':
-      return null;
-    default:
-      return unknownOperator(reading, key, place.path);
-  }
+  if (key === 'timezone') return null;
+  const read = OPERATORS.get(key);
+  return read === undefined ? unknownOperator(reading, key, place.path) : read(reading, spec, place);
+}
+
+function readBound(reading: Reading, spec: Value, place: Place, op: 'time_after' | 'time_before'): Condition | null {
+  const minutes = readTime(reading, spec, place.path);
+  return minutes === null ? null : { op, minutes, zone: place.zone };
 }
 
 function unknownOperator(reading: Reading, key: string, path: Path): null {
@@ -93,7 +95,8 @@ function readWeekdays(reading: Reading, spec: Value, path: Path): ReadonlySet<nu
 }
 
 function parameters(reading: Reading, spec: Value, path: Path): ValueMap {
-  const map = reading.mapping(spec, path, 'a mapping of parameter names, such as {count: 100}') ?? new Map<string, Value>();
+  const map =
+    reading.mapping(spec, path, 'a mapping of parameter names, such as {count: 100}') ?? new Map<string, Value>();
   for (const key of map.keys()) {
     const bare = nonTextKey(key);
     if (bare === null) continue;

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { parseDuration, formatDuration } from '../document/quantity.ts';
 import { inFileOrder, type Loaded } from '../document/mistake.ts';
 import { readYaml, type YamlDocument } from '../document/yaml.ts';
 import type { Digest } from '../model/brand.ts';
 import { ENFORCEMENT_LEVELS, type EnforcementLevel } from '../model/decision.ts';
 import { Decimal, isList, isMap, type Value, type ValueMap } from '../model/value.ts';
+import { sha256 } from './digest.ts';
 import { readApproval, readRiskLevel } from './load-approval.ts';
 import { readPlanRules } from './load-plan.ts';
 import { readRule } from './load-rule.ts';
@@ -39,7 +39,7 @@ export function loadPolicy(text: string, file: string): Loaded<PolicyFile> {
   const document = readYaml(text, file);
   if (!document.ok) return document;
   const reading = new Reading(document.value);
-  const digest = createHash('sha256').update(text).digest('hex') as Digest;
+  const digest = sha256(text);
   const policy = readPolicy(reading, document.value, digest);
   if (reading.mistakes.length > 0) return { ok: false, mistakes: inFileOrder(reading.mistakes) };
   return { ok: true, value: policy };

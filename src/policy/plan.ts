@@ -14,11 +14,7 @@ const MIN_STEPS = 2;
  * The plan rules that `steps` break, patterns before the sum, each at most once. A sequence counts only when it ends at
  * `newFrom` or later: what was complete before has been decided before, and must not block everything after it.
  */
-export function planViolations(
-  plan: PlanRules,
-  steps: readonly PlanStep[],
-  newFrom: number,
-): readonly PlanViolation[] {
+export function planViolations(plan: PlanRules, steps: readonly PlanStep[], newFrom: number): readonly PlanViolation[] {
   const violations: PlanViolation[] = [];
   for (const pattern of plan.patterns) {
     if (pattern.steps.length < MIN_STEPS || !occurs(pattern, steps, newFrom)) continue;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Actions } from '../model/action.ts';
 import type { Digest } from '../model/brand.ts';
 import {
@@ -10,6 +9,7 @@ import {
 } from '../model/decision.ts';
 import type { SessionStep } from '../model/ports.ts';
 import type { EvaluationContext } from './context.ts';
+import { sha256 } from './digest.ts';
 import { compileRules, evaluate, type RuleSet } from './evaluate.ts';
 import { NO_POLICY_DECISION } from './layers.ts';
 import { mergePlans, mergePolicies } from './merge.ts';
@@ -54,7 +54,10 @@ export function createPolicySet(baseline: PolicyFile | null, overlays: readonly 
   };
 }
 
-function joinRules(baseline: PolicyFile | null, overlay: Pick<PolicyFile, 'rules' | 'defaults'> | null): RuleSet | null {
+function joinRules(
+  baseline: PolicyFile | null,
+  overlay: Pick<PolicyFile, 'rules' | 'defaults'> | null,
+): RuleSet | null {
   if (overlay === null) return baseline === null ? null : compileRules(baseline.rules, baseline.defaults);
   if (baseline === null) return compileRules(overlay.rules, overlay.defaults);
   const { given } = overlay.defaults;
@@ -70,10 +73,8 @@ function strongest(files: readonly PolicyFile[]): EnforcementLevel | null {
 }
 
 function digestOf(baseline: PolicyFile | null, overlays: readonly PolicyFile[]): Digest {
-  const hash = createHash('sha256');
-  if (baseline !== null) hash.update(`baseline ${baseline.digest}\n`);
-  for (const file of overlays) hash.update(`overlay ${file.digest}\n`);
-  return hash.digest('hex') as Digest;
+  const base = baseline === null ? [] : [`baseline ${baseline.digest}\n`];
+  return sha256(...base, ...overlays.map((file) => `overlay ${file.digest}\n`));
 }
 
 /**

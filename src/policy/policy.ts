@@ -140,4 +140,3 @@ export const PLAIN_TERMS: ApprovalTerms = { approvers: 1, scope: 'once', ttlMs: 
 export const DEFAULT_RULE = '<default>';
 /** The rule name of a decision without any policy. */
 export const NO_POLICY_RULE = '<no-policy-configured>';
-

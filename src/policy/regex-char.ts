@@ -9,7 +9,13 @@ export type CategoryLetter = 'd' | 'D' | 's' | 'S' | 'w' | 'W';
 
 const WORD = /^[\p{L}\p{N}_]$/u;
 const DIGIT = /^\p{Nd}$/u;
-const SPACE = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/u;
+/** Python's `str.isspace`: white space and the four separators of ASCII. */
+const SPACE = /^[\s\u0085]$/u;
+/** ASCII's file, group, record and unit separators. */
+const FIRST_SEPARATOR = 0x1c;
+const LAST_SEPARATOR = 0x1f;
+/** White space to JavaScript and not to Python. */
+const BYTE_ORDER_MARK = 0xfeff;
 const LAST_ASCII = 0x7f;
 const LAST_BASIC_PLANE = 0xffff;
 
@@ -25,21 +31,28 @@ export function isAsciiWord(code: number): boolean {
   );
 }
 
+function isDigit(code: number, ascii: boolean): boolean {
+  if (code <= LAST_ASCII) return code >= 0x30 && code <= 0x39;
+  return !ascii && DIGIT.test(String.fromCodePoint(code));
+}
+
+function isSpace(code: number, ascii: boolean): boolean {
+  if (ascii) return (code >= 0x09 && code <= 0x0d) || code === 0x20;
+  if (code >= FIRST_SEPARATOR && code <= LAST_SEPARATOR) return true;
+  return code !== BYTE_ORDER_MARK && SPACE.test(String.fromCodePoint(code));
+}
+
 function inCategory(letter: CategoryLetter, code: number, ascii: boolean): boolean {
   switch (letter) {
     case 'd':
-      return code <= LAST_ASCII ? code >= 0x30 && code <= 0x39 : !ascii && DIGIT.test(String.fromCodePoint(code));
-    case 's':
-      if (ascii) return (code >= 0x09 && code <= 0x0d) || code === 0x20;
-      return SPACE.test(String.fromCodePoint(code));
-    case 'w':
-      return ascii ? isAsciiWord(code) : isWord(code);
     case 'D':
-      return !inCategory('d', code, ascii);
+      return isDigit(code, ascii) === (letter === 'd');
+    case 's':
     case 'S':
-      return !inCategory('s', code, ascii);
+      return isSpace(code, ascii) === (letter === 's');
+    case 'w':
     case 'W':
-      return !inCategory('w', code, ascii);
+      return (ascii ? isAsciiWord(code) : isWord(code)) === (letter === 'w');
     default:
       return letter satisfies never;
   }
@@ -114,9 +127,7 @@ function holdsCased(member: Member, ascii: boolean): boolean {
 function plainTest(members: readonly Member[], ascii: boolean): (code: number) => boolean {
   return (code) =>
     members.some((member) =>
-      member.kind === 'category'
-        ? inCategory(member.letter, code, ascii)
-        : code >= member.from && code <= member.to,
+      member.kind === 'category' ? inCategory(member.letter, code, ascii) : code >= member.from && code <= member.to,
     );
 }
 
@@ -134,7 +145,9 @@ function foldedTest(members: readonly Member[], ascii: boolean): (code: number) 
     const asked = lower(code);
     if (single.has(asked)) return true;
     if (plainTest(categories, ascii)(asked)) return true;
-    return plainTest(high, ascii)(asked) || (high.some(isWide) && plainTest(high.filter(isWide), ascii)(upperUnicode(asked)));
+    return (
+      plainTest(high, ascii)(asked) || (high.some(isWide) && plainTest(high.filter(isWide), ascii)(upperUnicode(asked)))
+    );
   };
 }
 

@@ -75,7 +75,8 @@ function codeEscape(scanner: Scanner, escape: string): number {
 
 function hexEscape(scanner: Scanner, escape: string, length: number): number {
   const digits = scanner.takeWhile(HEX, length);
-  if (digits.length !== length) throw invalid(`${escape}${digits} is incomplete; expected ${length} hexadecimal digits`);
+  if (digits.length !== length)
+    throw invalid(`${escape}${digits} is incomplete; expected ${length} hexadecimal digits`);
   const code = Number.parseInt(digits, 16);
   if (code > LAST_CODE_POINT) throw invalid(`${escape}${digits} is no code point`);
   return code;

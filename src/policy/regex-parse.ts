@@ -9,6 +9,16 @@ const MAX_REPEAT = 0xffffffff;
 /** Each level costs stack while parsing and compiling; nobody writes a pattern this deep. */
 const MAX_GROUP_DEPTH = 250;
 
+/** What stands behind `(?` and has no place in linear time. */
+const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
+  ['=', 'a lookahead (?='],
+  ['!', 'a lookahead (?!'],
+  ['<', 'a lookbehind, or a name without P (?<'],
+  ['>', 'an atomic group (?>'],
+  ['(', 'a conditional group (?('],
+  ['#', 'a comment (?#'],
+]);
+
 const GROUP_NAME = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 const NO_FLAGS: Flags = { ignoreCase: false, multiLine: false, dotAll: false, ascii: false };
 
@@ -206,11 +216,8 @@ class Parser {
     const mark = this.#scanner.mark();
     const token = this.#scanner.get();
     if (token === ':') return { kind: 'scoped', flags: {} };
-    if (token === '=' || token === '!') throw unsupported(`a lookahead (?${token}`);
-    if (token === '<') throw unsupported('a lookbehind or a name without P (?<');
-    if (token === '>') throw unsupported('an atomic group (?>');
-    if (token === '(') throw unsupported('a conditional group (?(');
-    if (token === '#') throw unsupported('a comment (?#');
+    const construct = token === null ? undefined : UNSUPPORTED.get(token);
+    if (construct !== undefined) throw unsupported(construct);
     this.#scanner.reset(mark);
     const group = readFlags(this.#scanner);
     if (group === null) throw invalid(`(?${token ?? ''} begins nothing that Python knows`);

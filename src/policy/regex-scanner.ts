@@ -33,7 +33,8 @@ export class Scanner {
   /** Takes up to `count` tokens of a kind. */
   takeWhile(kind: RegExp, count: number = Number.POSITIVE_INFINITY): string {
     let text = '';
-    for (let taken = 0; taken < count && this.next !== null && kind.test(this.next); taken += 1) text += this.get() ?? '';
+    for (let taken = 0; taken < count && this.next !== null && kind.test(this.next); taken += 1)
+      text += this.get() ?? '';
     return text;
   }
 

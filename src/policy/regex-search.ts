@@ -58,7 +58,7 @@ export class Search {
   test(text: string): boolean {
     const empty = text === '';
     let node = this.#node([], EDGE);
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const code = text.codePointAt(at) ?? 0;
       at += code > 0xffff ? 2 : 1;
       const found = this.#step(node, this.#classOf(code, at === text.length), empty);
@@ -91,10 +91,13 @@ export class Search {
       if (state.kind === 'match') return 'match';
       if (state.kind === 'split') pending.push(state.first, state.second);
       else if (state.kind === 'assert') {
-        if (holds(state.assertion, node.before, code, empty)) pending.push(state.next);
+        if (ASSERTIONS[state.assertion](node.before, code, empty)) pending.push(state.next);
       } else if (code.accepted[state.matcher] === 1) members.push(state.next);
     }
-    return this.#node([...new Set(members)].sort((left, right) => left - right), code);
+    return this.#node(
+      [...new Set(members)].sort((left, right) => left - right),
+      code,
+    );
   }
 
   #node(members: readonly number[], before: Side): Node {
@@ -140,28 +143,17 @@ function sideFlags(side: Side): number {
   return Number(side.edge) + 2 * Number(side.word) + 4 * Number(side.asciiWord) + 8 * Number(side.newline);
 }
 
-function holds(assertion: Assertion, before: Side, after: CodeClass, empty: boolean): boolean {
-  switch (assertion) {
-    case 'begin':
-      return before.edge;
-    case 'begin-line':
-      return before.edge || before.newline;
-    case 'end':
-      return after.edge;
-    case 'end-line':
-      return after.edge || after.newline;
-    case 'end-or-final-newline':
-      return after.edge || after.finalNewline;
-    case 'boundary':
-      return before.word !== after.word;
-    case 'boundary-ascii':
-      return before.asciiWord !== after.asciiWord;
-    // Python 3.11 finds no position in an empty text to be without a boundary.
-    case 'no-boundary':
-      return !empty && before.word === after.word;
-    case 'no-boundary-ascii':
-      return !empty && before.asciiWord === after.asciiWord;
-    default:
-      return assertion satisfies never;
-  }
-}
+/** Python 3.11 finds no position in an empty text to be without a boundary. */
+const ASSERTIONS: {
+  readonly [assertion in Assertion]: (before: Side, after: CodeClass, empty: boolean) => boolean;
+} = {
+  begin: (before) => before.edge,
+  'begin-line': (before) => before.edge || before.newline,
+  end: (_before, after) => after.edge,
+  'end-line': (_before, after) => after.edge || after.newline,
+  'end-or-final-newline': (_before, after) => after.edge || after.finalNewline,
+  boundary: (before, after) => before.word !== after.word,
+  'boundary-ascii': (before, after) => before.asciiWord !== after.asciiWord,
+  'no-boundary': (before, after, empty) => !empty && before.word === after.word,
+  'no-boundary-ascii': (before, after, empty) => !empty && before.asciiWord === after.asciiWord,
+};

@@ -3,8 +3,8 @@ import type { Rule } from './policy.ts';
 
 /**
  * Finds the rules whose globs may match an action without looking at the others. Three levels, for type, target and
- * agent: at each, a rule stands under its literal, under the text that its glob must start or end with, or among the
- * rest. The rules found are visited in their order.
+ * agent: at each, a rule stands under its literal, under a text that its glob must start with, end with or hold, or
+ * among the rest. The rules found are visited in their order.
  */
 export class RuleIndex {
   readonly #root: Level;
@@ -32,31 +32,31 @@ export class Candidates {
 
   constructor(lists: readonly (readonly number[])[]) {
     this.#lists = lists;
-    this.#heads = lists.length > 1 ? lists.map(() => 0) : [0];
+    this.#heads = lists.map(() => 0);
   }
 
   /** The next order, or -1 at the end. */
   next(): number {
-    if (this.#lists.length === 1) return this.#nextOfOne(this.#lists[0] ?? []);
-    let best = -1;
+    let best = Number.POSITIVE_INFINITY;
     let bestList = -1;
     for (let index = 0; index < this.#lists.length; index += 1) {
-      const order = this.#lists[index]?.[this.#heads[index] ?? 0];
-      if (order !== undefined && (best < 0 || order < best)) {
+      const order = this.#head(index);
+      if (order < best) {
         best = order;
         bestList = index;
       }
     }
-    if (bestList >= 0) this.#heads[bestList] = (this.#heads[bestList] ?? 0) + 1;
+    if (bestList < 0) return -1;
+    this.#heads[bestList] = (this.#heads[bestList] ?? 0) + 1;
     return best;
   }
 
-  #nextOfOne(list: readonly number[]): number {
-    const head = this.#heads[0] ?? 0;
-    this.#heads[0] = head + 1;
-    return list[head] ?? -1;
+  #head(index: number): number {
+    return this.#lists[index]?.[this.#heads[index] ?? 0] ?? Number.POSITIVE_INFINITY;
   }
 }
+
+type Make = () => Level;
 
 /** Rules by one of their globs; below the last level stand the orders themselves. */
 class Level {
@@ -64,6 +64,7 @@ class Level {
   readonly #exact = new Map<string, Level>();
   readonly #starts = new AffixTable((text, length) => text.slice(0, length));
   readonly #ends = new AffixTable((text, length) => text.slice(text.length - length));
+  readonly #inner = new GramTable();
   readonly #orders: number[] = [];
   #rest: Level | null = null;
 
@@ -74,25 +75,20 @@ class Level {
   add(globs: readonly Glob[], order: number): void {
     const glob = globs[this.#depth];
     if (glob === undefined) this.#orders.push(order);
-    else this.#below(glob).add(globs, order);
+    else this.#below(glob, () => new Level(this.#depth + 1)).add(globs, order);
   }
 
-  #below(glob: Glob): Level {
-    const make = (): Level => new Level(this.#depth + 1);
-    if (glob.literal !== null) {
-      const known = this.#exact.get(glob.literal) ?? make();
-      this.#exact.set(glob.literal, known);
-      return known;
-    }
+  #below(glob: Glob, make: Make): Level {
+    if (glob.literal !== null) return getOrMake(this.#exact, glob.literal, make);
     if (glob.prefix !== '' && glob.prefix.length >= glob.suffix.length) return this.#starts.at(glob.prefix, make);
     if (glob.suffix !== '') return this.#ends.at(glob.suffix, make);
+    if (glob.inner.length >= GRAM_LENGTH) return this.#inner.at(glob.inner, make);
     this.#rest ??= make();
     return this.#rest;
   }
 
   seal(): void {
-    this.#starts.seal();
-    this.#ends.seal();
+    for (const table of [this.#starts, this.#ends, this.#inner]) table.seal();
     for (const level of this.#exact.values()) level.seal();
     this.#rest?.seal();
   }
@@ -104,11 +100,20 @@ class Level {
       return;
     }
     this.#exact.get(text)?.collect(texts, into);
-    this.#starts.collect(text, texts, into);
-    this.#ends.collect(text, texts, into);
+    for (const level of this.#starts.levels(text)) level.collect(texts, into);
+    for (const level of this.#ends.levels(text)) level.collect(texts, into);
+    for (const level of this.#inner.levels(text)) level.collect(texts, into);
     this.#rest?.collect(texts, into);
   }
 }
+
+function getOrMake(levels: Map<string, Level>, key: string, make: Make): Level {
+  const level = levels.get(key) ?? make();
+  levels.set(key, level);
+  return level;
+}
+
+const NONE: readonly Level[] = [];
 
 /** Levels by a text that theirs must start (or end) with; asked once for each different length of such texts. */
 class AffixTable {
@@ -120,10 +125,8 @@ class AffixTable {
     this.#part = part;
   }
 
-  at(affix: string, make: () => Level): Level {
-    const known = this.#levels.get(affix) ?? make();
-    this.#levels.set(affix, known);
-    return known;
+  at(affix: string, make: Make): Level {
+    return getOrMake(this.#levels, affix, make);
   }
 
   seal(): void {
@@ -131,9 +134,39 @@ class AffixTable {
     for (const level of this.#levels.values()) level.seal();
   }
 
-  collect(text: string, texts: readonly string[], into: (readonly number[])[]): void {
+  levels(text: string): readonly Level[] {
+    if (this.#lengths.length === 0) return NONE;
+    const found: Level[] = [];
     for (const length of this.#lengths) {
-      if (length <= text.length) this.#levels.get(this.#part(text, length))?.collect(texts, into);
+      const level = length <= text.length ? this.#levels.get(this.#part(text, length)) : undefined;
+      if (level !== undefined) found.push(level);
     }
+    return found;
+  }
+}
+
+/** Code units of a text inside of a glob by which its rules are found: two would find too many, four too few. */
+const GRAM_LENGTH = 3;
+
+/** Levels by the first code units of the longest text inside of a glob such as `*prod*`. */
+class GramTable {
+  readonly #levels = new Map<string, Level>();
+
+  at(inner: string, make: Make): Level {
+    return getOrMake(this.#levels, inner.slice(0, GRAM_LENGTH), make);
+  }
+
+  seal(): void {
+    for (const level of this.#levels.values()) level.seal();
+  }
+
+  levels(text: string): Iterable<Level> {
+    if (this.#levels.size === 0) return NONE;
+    const found = new Set<Level>();
+    for (let at = 0; at + GRAM_LENGTH <= text.length; at += 1) {
+      const level = this.#levels.get(text.slice(at, at + GRAM_LENGTH));
+      if (level !== undefined) found.add(level);
+    }
+    return found;
   }
 }

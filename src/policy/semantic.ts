@@ -8,9 +8,7 @@ const CATEGORIES: ReadonlyMap<string, readonly string[]> = new Map([
   ['pii', ['name', 'email', 'phone', 'address', 'ssn', 'passport', 'credit_card', 'dob']],
 ]);
 
-const STOP_WORDS: ReadonlySet<string> = new Set([
-  ...['or', 'and', 'the', 'a', 'an', 'of', 'in', 'to', 'for', 'is', 'with'],
-]);
+const STOP_WORDS: ReadonlySet<string> = new Set(['or', 'and', 'the', 'a', 'an', 'of', 'in', 'to', 'for', 'is', 'with']);
 
 /** The words that a phrase looks for: its own without stop words, a category's name replaced by its words. */
 export function phraseWords(phrase: string): ReadonlySet<string> {

@@ -18,7 +18,8 @@ export function strictestOf(decisions: readonly Decision[]): Decision | null {
   const risk = Math.max(...decisions.map((decision) => RISK_LEVELS.indexOf(decision.riskLevel)));
   const asking = decisions.filter((decision) => decision.approval === 'approve');
   const observed: readonly ObservedDecision[] = decisions.flatMap((decision) => decision.observed);
-  const terms = strictest.approval === 'approve' ? asking.map((decision) => decision.terms).reduce(joinTerms) : strictest.terms;
+  const terms =
+    strictest.approval === 'approve' ? asking.map((decision) => decision.terms).reduce(joinTerms) : strictest.terms;
   return { ...strictest, riskLevel: RISK_LEVELS[risk] ?? 'critical', terms, observed };
 }
 

@@ -3,13 +3,13 @@ import { duration } from '../document/quantity.ts';
 import { APPROVALS, ENFORCEMENT_LEVELS, RISK_LEVELS } from '../model/decision.ts';
 
 /** The time of a case that says none: a Friday at noon in UTC, when few time rules hold. */
-export const DEFAULT_NOW = '2026-03-20T12:00:00Z';
+const DEFAULT_NOW = '2026-03-20T12:00:00Z';
 
 /** A journal keeps a session's steps for as long as its policy asks; a week is beyond every sensible one. */
 const HISTORY_BOUNDS = { min: 0, max: 7 * 24 * 60 * 60 * 1000 };
 
 /** The kinds of `Reason`, as a test may expect them. */
-export const REASON_KINDS = [
+const REASON_KINDS = [
   'rule',
   'default',
   'no-policy',
@@ -25,7 +25,11 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-
 export function parseInstant(text: string): number | null {
   if (!INSTANT.test(text)) return null;
   const milliseconds = Date.parse(text);
-  return Number.isNaN(milliseconds) ? null : milliseconds;
+  const date = text.slice(0, 'yyyy-mm-dd'.length);
+  // The platform takes 31 February for 3 March.
+  const midnight = new Date(`${date}T00:00:00Z`);
+  const exists = !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(date);
+  return Number.isNaN(milliseconds) || !exists ? null : milliseconds;
 }
 
 const instant = z
@@ -123,10 +127,7 @@ export const testFileSchema = z.strictObject({
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
     .optional()
     .describe('The policy or policies under test, relative to this file; left out: the policy beside it.'),
-  baseline: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .optional()
-    .describe('Baseline policies, whose blocks nothing in `policy` can loosen.'),
+  baseline: z.string().min(1).optional().describe('A baseline policy, whose blocks nothing in `policy` can loosen.'),
   now: instant.default(DEFAULT_NOW).describe('The clock of every case that sets none.'),
   agent_id: z.string().default('').describe('The agent of every action that names none.'),
   cases: z.array(testCase).min(1),

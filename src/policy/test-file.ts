@@ -2,7 +2,6 @@ import { checkShape } from '../document/check.ts';
 import { formatPath, inFileOrder, type Loaded, type Mistake, type Position } from '../document/mistake.ts';
 import { readYaml, type YamlDocument } from '../document/yaml.ts';
 import type { Action, Actions } from '../model/action.ts';
-import type { Approval, RiskLevel } from '../model/decision.ts';
 import type { SessionStep } from '../model/ports.ts';
 import { isList, isMap, type Value, type ValueMap } from '../model/value.ts';
 import type { EvaluationContext, RequestFacts } from './context.ts';
@@ -20,7 +19,8 @@ export interface TestFile {
   readonly file: string;
   /** Paths as written, relative to the test file; null: the policy that lies beside it. */
   readonly policy: readonly string[] | null;
-  readonly baseline: readonly string[];
+  /** Relative to the test file as well; null for none. */
+  readonly baseline: string | null;
   readonly cases: readonly TestCase[];
 }
 
@@ -35,16 +35,8 @@ export interface TestCase {
   readonly expected: Expectation;
 }
 
-/** What a case expects; null, or undefined in a part, expects nothing of that part. */
+/** What a case expects; a part that is undefined expects nothing. */
 export type Expectation = ExpectationShape;
-
-/** What a case may expect of a broken plan rule. */
-export interface ExpectedViolation {
-  readonly rule: string;
-  readonly approval?: Approval | undefined;
-  readonly risk_level?: RiskLevel | undefined;
-  readonly actions?: number | undefined;
-}
 
 type Path = readonly (string | number)[];
 
@@ -62,7 +54,7 @@ export function readTestFile(text: string, file: string): Loaded<TestFile> {
     value: {
       file,
       policy: shape.policy === undefined ? null : asList(shape.policy),
-      baseline: asList(shape.baseline ?? []),
+      baseline: shape.baseline ?? null,
       cases: shape.cases.map((written, index) => new CaseReader(document.value, shape, index).read(written)),
     },
   };

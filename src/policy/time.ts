@@ -12,6 +12,8 @@ export interface WallClock {
   readonly minutes: number;
   /** 1 Monday to 7 Sunday. */
   readonly weekday: number;
+  /** Whole days since 1 January 1970 on the calendar of the place. */
+  readonly day: number;
 }
 
 const MS_PER_MINUTE = 60_000;
@@ -22,7 +24,7 @@ const EPOCH_WEEKDAY = 4;
 function wallClock(minutesSinceEpoch: number): WallClock {
   const day = Math.floor(minutesSinceEpoch / MINUTES_PER_DAY);
   const weekday = ((((day + EPOCH_WEEKDAY - 1) % 7) + 7) % 7) + 1;
-  return { minutes: minutesSinceEpoch - day * MINUTES_PER_DAY, weekday };
+  return { minutes: minutesSinceEpoch - day * MINUTES_PER_DAY, weekday, day };
 }
 
 export const UTC: Zone = {
@@ -68,7 +70,7 @@ class IanaZone implements Zone {
   readonly name: string;
   readonly #formatter: Intl.DateTimeFormat;
   #minute = Number.NaN;
-  #clock: WallClock = { minutes: 0, weekday: 1 };
+  #clock: WallClock = wallClock(0);
 
   constructor(formatter: Intl.DateTimeFormat) {
     this.#formatter = formatter;

@@ -29,7 +29,8 @@ function exactDecimal(decimal: Decimal): number | string {
 
 /** The digits and the exponent that a number text means: `1.50`, `15e-1` and `1.5` are the same. */
 function digitsOf(text: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/iu.exec(text) ?? [];
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/iu.exec(text) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/u, '');
   const significant = trimZeros(digits);
   if (significant === '') return '0';

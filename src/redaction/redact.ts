@@ -123,5 +123,12 @@ function bytesOf(body: RequestBody | null): number | null {
 /** What can be stored of a request that could not be read: method and target as sent, without what is secret in them. */
 export function redactRawHead(head: RawHead, redactor: Redactor): RequestView {
   const { entry, method, target } = head;
-  return { entry, route: null, method: redactor.text(method), url: redactor.url(target), bodyDigest: null, bodyBytes: null };
+  return {
+    entry,
+    route: null,
+    method: redactor.text(method),
+    url: redactor.url(target),
+    bodyDigest: null,
+    bodyBytes: null,
+  };
 }

@@ -113,6 +113,12 @@ const DESCRIPTIONS: ReadonlySet<string> = new Set(
 /** First words of names that count something. */
 const QUANTITIES: ReadonlySet<string> = new Set(['max', 'min', 'num', 'number', 'total', 'count', 'avg', 'n']);
 
+/** A part of every name above: most names need no closer look. */
+const MAY_BE_SECRET =
+  /assert|auth|bearer|code|cookie|cred|csrf|cv[cv]|jwt|key|mnemonic|otp|pass|phrase|pin|pwd|saml|secret|sess|sid|sig|string|token|xsrf/iu;
+/** Characters that may stand for ASCII ones, such as fullwidth letters. */
+const NOT_ASCII = /\P{ASCII}/u;
+
 /** Longer names are no names; the words of one are looked at in time in proportion to it. */
 const MAX_NAME_CHARACTERS = 256;
 
@@ -126,13 +132,21 @@ export type NameVerdict =
 
 /** Whether a name, such as a key, a query parameter or a flag, says that its value is secret. */
 export function judgeName(name: string, extra: ReadonlySet<string>): NameVerdict {
-  if (name.length > MAX_NAME_CHARACTERS) return judgeName(name.slice(-MAX_NAME_CHARACTERS), extra);
-  const words = wordsOf(name);
-  if (extra.has(words.join(''))) return 'all';
-  if (SECRET_NAMES.has(name.toLowerCase())) return 'all';
-  if (QUANTITIES.has(words[0] ?? '') || DESCRIPTIONS.has(words.at(-1) ?? '')) return 'plain';
-  if (words.some((word, at) => SECRET_WORDS.has(word) || SECRET_PAIRS.has(`${word}\0${words[at + 1] ?? ''}`))) return 'all';
-  return words.at(-1) === 'tokens' ? 'texts' : 'plain';
+  if (extra.size === 0 && !MAY_BE_SECRET.test(name) && !NOT_ASCII.test(name)) return 'plain';
+  const end = name.slice(-MAX_NAME_CHARACTERS);
+  const words = wordsOf(end);
+  if (SECRET_NAMES.has(end.toLowerCase()) || extra.has(words.join(''))) return 'all';
+  return judgeWords(words);
+}
+
+function judgeWords(words: readonly string[]): NameVerdict {
+  const last = words.at(-1) ?? '';
+  if (QUANTITIES.has(words[0] ?? '') || DESCRIPTIONS.has(last)) return 'plain';
+  const secret = words.some(
+    (word, at) => SECRET_WORDS.has(word) || SECRET_PAIRS.has(`${word}\0${words[at + 1] ?? ''}`),
+  );
+  if (secret) return 'all';
+  return last === 'tokens' ? 'texts' : 'plain';
 }
 
 /** A configured name as `judgeName` compares it. */

@@ -5,64 +5,83 @@ export interface Span {
 }
 
 /**
- * Texts that are secrets by their own form, whatever they are called. Every pattern starts with a literal or a boundary
- * that lets a run of characters be tried once, and repeats without a bound only where nothing has to follow, so that a
- * search takes time in proportion to the text. Named group `secret`: only that part is one.
+ * Credentials of services, by the prefixes that these document. A prefix stands at the start of a word; repeats have no
+ * bound only where nothing has to follow, so that a search takes time in proportion to the text.
+ */
+const PREFIXED: readonly RegExp[] = [
+  // GitHub, GitLab
+  /gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,}/u,
+  /gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-[\w.-]{20,}/u,
+  // Slack
+  /(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[A-Za-z0-9-]{10,}/u,
+  // Stripe; publishable keys (pk_) are public
+  /[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{24,}/u,
+  // OpenAI, Anthropic, OpenRouter
+  /sk-(?:[A-Za-z0-9]{20,}|(?:proj|svcacct|admin|ant|or|None)-[\w-]{16,})/u,
+  // Google
+  /AIza[\w-]{35}(?![\w-])|ya29\.[\w.-]{20,}|GOCSPX-[\w-]{20,}|1\/\/0[\w-]{30,}/u,
+  // Package registries
+  /npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}|rubygems_[a-f0-9]{48}|dckr_(?:pat|oat)_[\w-]{20,}/u,
+  // Clouds and platforms
+  /do[por]_v1_[a-f0-9]{64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|dapi[a-f0-9]{32}|hv[bs]\.[\w-]{20,}|sbp_[a-f0-9]{40}/u,
+  /glsa_\w{32,}|glc_[\w=+/]{32,}|NRAK-[A-Z0-9]{27}|ATATT3[\w=-]{60,}|lin_api_[A-Za-z0-9]{32,}|ntn_[A-Za-z0-9]{40,}/u,
+  // Models
+  /hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{60,}|r8_[A-Za-z0-9]{37}|pplx-[A-Za-z0-9]{40,}/u,
+  // Mail, telephone, payment, encryption
+  /SG\.[\w-]{16,64}\.[\w-]{16,}|key-[a-f0-9]{32}|SK[a-f0-9]{32}(?!\w)|sq0(?:atp|csp)-[\w-]{22,}|EAAA[\w-]{60,}/u,
+  /secret_[A-Za-z0-9]{43}|AGE-SECRET-KEY-1[A-Z0-9]{58}/u,
+];
+
+/**
+ * Texts that are secrets by their own form, whatever they are called. What the group `before` takes is no part of the
+ * secret.
  */
 const SHAPES: readonly RegExp[] = [
+  new RegExp(String.raw`(?<!\w)(?:${PREFIXED.map(({ source }) => source).join('|')})`, 'gu'),
   // Amazon Web Services
-  /(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|ANPA|ANVA|AIPA)[A-Z0-9]{16}(?![A-Za-z0-9])/gu,
-  // GitHub, GitLab
-  /(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})/gu,
-  /(?<!\w)gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-[\w.-]{20,}/gu,
-  // Slack
-  /(?<!\w)(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[A-Za-z0-9-]{10,}/gu,
-  /hooks\.slack\.com\/(?:services|workflows|triggers)\/(?<secret>[\w/]{16,})/gu,
-  // Stripe; publishable keys (pk_) are public
-  /(?<!\w)(?:[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{24,})/gu,
-  // OpenAI, Anthropic, OpenRouter
-  /(?<!\w)sk-(?:[A-Za-z0-9]{20,}|(?:proj|svcacct|admin|ant|or|None)-[\w-]{16,})/gu,
-  // Google
-  /(?<![\w-])AIza[\w-]{35}(?![\w-])/gu,
-  /(?<!\w)(?:ya29\.[\w.-]{20,}|GOCSPX-[\w-]{20,})/gu,
-  /(?<![\w/])1\/\/0[\w-]{30,}/gu,
-  // Further services, by the prefixes that they document
-  /(?<!\w)(?:hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}|rubygems_[a-f0-9]{48}|dckr_(?:pat|oat)_[\w-]{20,})/gu,
-  /(?<!\w)SG\.[\w-]{16,64}\.[\w-]{16,}/gu,
-  /(?<!\w)(?:do[por]_v1_[a-f0-9]{64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|dapi[a-f0-9]{32}|hv[bs]\.[\w-]{20,})/gu,
-  /(?<!\w)(?:lin_api_[A-Za-z0-9]{32,}|ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43}|gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{60,})/gu,
-  /(?<!\w)(?:glsa_\w{32,}|glc_[\w=+/]{32,}|NRAK-[A-Z0-9]{27}|r8_[A-Za-z0-9]{37}|pplx-[A-Za-z0-9]{40,}|sbp_[a-f0-9]{40})/gu,
-  /(?<!\w)(?:ATATT3[\w=-]{60,}|AGE-SECRET-KEY-1[A-Z0-9]{58}|sq0(?:atp|csp)-[\w-]{22,}|EAAA[\w-]{60,}|key-[a-f0-9]{32})/gu,
-  /(?<![A-Za-z0-9])(?:SK[a-f0-9]{32}|\d{8,10}:AA[\w-]{33})(?![A-Za-z0-9])/gu,
-  /discord(?:app)?\.com\/api\/webhooks\/\d{10,25}\/(?<secret>[\w-]{40,})/gu,
+  /(?<![A-Za-z0-9])A(?:KIA|SIA|BIA|CCA|GPA|IDA|ROA|NPA|NVA|IPA)[A-Z0-9]{16}(?![A-Za-z0-9])/gu,
+  // Telegram puts the token of a bot into the path, behind "bot"
+  /(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])/gu,
+  // Incoming webhooks are secrets as a whole
+  /(?<before>hooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/]{16,}/gu,
+  /(?<before>discord(?:app)?\.com\/api\/webhooks\/\d{10,25}\/)[\w-]{40,}/gu,
   // JSON in base64: tokens of RFC 7519 and 7516, and what else hides in it
   /(?<![\w-])eyJ[\w-]{16,}(?:\.[\w-]*){0,4}/gu,
   // Credentials of HTTP (RFC 9110 section 11.4); a word of letters alone is prose
-  /(?<![\w-])bearer[ +]{1,4}(?<secret>(?=[A-Za-z]{0,64}[\d._~+/=-])[\w.~+/=-]{8,})/giu,
+  /(?<![\w-])(?<before>bearer[ +]{1,4})(?=[A-Za-z]{0,64}[\d._~+/=-])[\w.~+/=-]{8,}/giu,
   // User information in a URL: a password, or a user name as long as a token
-  /:\/\/(?<secret>[^\s/?#@:"'<>]*:[^\s/?#@"'<>]+|[^\s/?#@:"'<>]{16,})@/gu,
+  /(?<before>:\/\/)(?:[^\s/?#@:"'<>]*:[^\s/?#@"'<>]+|[^\s/?#@:"'<>]{16,})(?=@)/gu,
   // A mark of this gateway in a text that came from outside: shown as it is, it would pass for a real one
   /\[(?:redacted|shortened) sha256:/gu,
 ];
+
+/** What any of the shapes needs: a long run of characters, or the words before a short one. */
+const MAY_HAVE_SHAPE = /[\w.+/=~-]{14}|:\/\/|\d{4}[ -]\d|bearer|basic|-----BEGIN|PuTTY|\[(?:redacted|shortened) /iu;
 
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d:/gu;
 const BASIC = /(?<![\w-])basic[ +]{1,4}([\w+/-]{6,1024}={0,2})/giu;
 const CARD = /(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{4,5})(?![\w-]|\.\d)/gu;
 
-/** Finds the secrets in a text, in order of their start; they may overlap. */
+/** Finds the secrets in a text; they may overlap. */
 export function findShapes(text: string): readonly Span[] {
-  const spans = SHAPES.flatMap((shape) => [...text.matchAll(withIndices(shape))].map(spanOf));
-  spans.push(...privateKeys(text), ...basicCredentials(text), ...cards(text));
-  return spans.sort((left, right) => left.start - right.start);
+  if (!MAY_HAVE_SHAPE.test(text)) return [];
+  return [
+    ...SHAPES.flatMap((shape) => spansOf(shape, text)),
+    ...privateKeys(text),
+    ...basicCredentials(text),
+    ...cards(text),
+  ];
 }
 
-function withIndices(shape: RegExp): RegExp {
-  return new RegExp(shape.source, `${shape.flags}d`);
+/** The matches of a pattern, each without what its group `before` takes. */
+export function spansOf(pattern: RegExp, text: string): readonly Span[] {
+  return [...text.matchAll(pattern)].map(spanOf);
 }
 
-function spanOf(match: RegExpExecArray | RegExpMatchArray): Span {
-  const [start, end] = match.indices?.groups?.['secret'] ?? match.indices?.[0] ?? [0, 0];
-  return { start, end };
+/** A match without what its group `before` takes. */
+export function spanOf(match: RegExpMatchArray): Span {
+  const start = match.index ?? 0;
+  return { start: start + (match.groups?.['before']?.length ?? 0), end: start + match[0].length };
 }
 
 /** A private key in PEM (RFC 7468), up to its end, or to the end of the text where that is cut off. */

@@ -1,7 +1,7 @@
 import { readJson } from '../document/json.ts';
 import { canonicalText } from '../model/canonical.ts';
 import { isList, isMap, type Value } from '../model/value.ts';
-import { findShapes, type Span } from './secret-shapes.ts';
+import { findShapes, spanOf, spansOf, type Span } from './secret-shapes.ts';
 
 /** How names are judged and secrets written. */
 export interface TextRules {
@@ -20,14 +20,17 @@ const EMBEDDED_JSON = { maxDepth: 64, maxValues: 20_000 };
 
 /** `name=value`, `name: value`, `"name": "value"`, as in forms, configuration files, commands and logs. */
 const ASSIGNMENT =
-  /(?<![\w.-])(?<name>[A-Za-z_][\w.-]{0,63})\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(?:\\?["'](?<quoted>[^"'\\\r\n]+)|(?<bare>[^\s"'&;,<>\\]+))/dgu;
+  /(?<![\w.])(?<before>(?<name>[A-Za-z_][\w.-]{0,63})\\?["']?[ \t]{0,4}[:=][ \t]{0,4})(?:(?<quote>\\?["'])[^"'\\\r\n]+|[^\s"'&;,<>\\]+)/gu;
 /** `--name value` */
-const FLAG = /(?<![\w-])--?(?<name>[A-Za-z][\w-]{1,63})[ \t]{1,4}["']?(?<bare>[^\s"'-][^\s"']*)/dgu;
+const FLAG = /(?<![\w-])(?<before>--?(?<name>[A-Za-z][\w-]{1,63})[ \t]{1,4}["']?)[^\s"'-][^\s"']*/gu;
 /** `-u user:password`, as curl takes it. */
-const USER_FLAG = /(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}["']?(?<bare>[^\s"':]{0,256}:[^\s"']+)/dgu;
+const USER_FLAG = /(?<![\w-])(?<before>(?:-u|--user|--proxy-user)[ =]{1,4}["']?)[^\s"':]{0,256}:[^\s"']+/gu;
 /** Header lines whose values have spaces in them. */
 const HEADER_LINE =
-  /(?<![\w-])(?:(?:proxy-)?authorization|(?:set-)?cookie)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}\\?["']?(?<bare>[^\r\n"'\\]+)/dgiu;
+  /(?<![\w-])(?<before>(?:(?:proxy-)?authorization|(?:set-)?cookie)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}\\?["']?)[^\r\n"'\\]+/giu;
+
+/** What a name before a value needs. */
+const MAY_NAME = /[:=]|(?<![\w-])--?[A-Za-z]/u;
 
 /**
  * Replaces what is secret in a text: by form, by the name before it, inside JSON or percent-encoding. The rest stays as
@@ -69,31 +72,27 @@ function redactSpans(text: string, rules: TextRules): string {
 }
 
 function namedSpans(text: string, rules: TextRules): readonly Span[] {
-  const spans: Span[] = [];
-  for (const pattern of [ASSIGNMENT, FLAG]) {
-    for (const match of text.matchAll(pattern)) {
-      const span = valueSpan(match);
-      const value = text.slice(span.start, span.end);
-      if (isTelling(value) && rules.isSecret(match.groups?.['name'] ?? '', value)) spans.push(span);
-    }
-  }
-  for (const pattern of [USER_FLAG, HEADER_LINE]) spans.push(...[...text.matchAll(pattern)].map(valueSpan));
-  return spans;
+  if (!MAY_NAME.test(text)) return [];
+  const named = [...text.matchAll(ASSIGNMENT), ...text.matchAll(FLAG)].flatMap((match) => namedSpan(match, rules));
+  return [...named, ...spansOf(USER_FLAG, text), ...spansOf(HEADER_LINE, text)];
 }
 
-/** Words that stand where a value would, and say nothing. */
+/** The value of an assignment or flag, where its name says that it is secret. */
+function namedSpan(match: RegExpMatchArray, rules: TextRules): readonly Span[] {
+  const { start, end } = spanOf(match);
+  const quote = match.groups?.['quote']?.length ?? 0;
+  const value = match[0].slice(quote - (end - start));
+  if (!isTelling(value) || !rules.isSecret(match.groups?.['name'] ?? '', value)) return [];
+  return [{ start: start + quote, end }];
+}
+
+/** False for words that stand where a value would, and say nothing. */
 function isTelling(value: string): boolean {
   return !/^(?:true|false|null|none|undefined|\$\{?\w{1,64}\}?|\[|\{|\(|\*+)$/iu.test(value);
 }
 
-function valueSpan(match: RegExpMatchArray): Span {
-  const groups = match.indices?.groups;
-  const [start, end] = groups?.['quoted'] ?? groups?.['bare'] ?? [0, 0];
-  return { start, end };
-}
-
 /** Joins spans, sorted by their start, that overlap or touch. */
-export function merge(spans: readonly Span[]): readonly Span[] {
+function merge(spans: readonly Span[]): readonly Span[] {
   const merged: Span[] = [];
   for (const span of spans) {
     const last = merged.at(-1);
@@ -105,5 +104,7 @@ export function merge(spans: readonly Span[]): readonly Span[] {
 
 /** Decodes what escapes can be decoded and leaves the rest, since nothing may hide behind one bad escape. */
 export function decodeLeniently(text: string): string {
-  return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/gu, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
+  return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/gu, (run) =>
+    Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
 }

@@ -6,20 +6,10 @@ import { decodeLeniently, redactText, type TextRules } from './secret-text.ts';
  */
 export function redactUrl(url: string, rules: TextRules): string {
   const mark = url.indexOf('?');
-  const front = redactFront(mark === -1 ? url : url.slice(0, mark), rules);
+  const front = redactText(mark === -1 ? url : url.slice(0, mark), rules);
   if (mark === -1) return front;
   const pairs = url.slice(mark + 1).split('&');
   return `${front}?${pairs.map((pair) => redactPair(pair, rules)).join('&')}`;
-}
-
-/** Shapes span segments (webhook URLs), so the front is looked at whole first, then by segment for what is encoded. */
-function redactFront(front: string, rules: TextRules): string {
-  const whole = redactText(front, rules);
-  if (whole !== front) return whole;
-  return front
-    .split('/')
-    .map((segment) => redactText(segment, rules))
-    .join('/');
 }
 
 function redactPair(pair: string, rules: TextRules): string {

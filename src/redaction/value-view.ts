@@ -101,7 +101,8 @@ export class ValueView {
     const keys = [...map.keys()].sort((left, right) => order(left, right, first));
     const kept = keys.slice(0, this.#cut.items);
     const view = new Map<string, Value>();
-    for (const key of kept) view.set(this.#key(key), this.#value(map.get(key) ?? null, this.#verdictOf(key, map, verdict)));
+    for (const key of kept)
+      view.set(this.#key(key), this.#value(map.get(key) ?? null, this.#verdictOf(key, map, verdict)));
     if (kept.length < keys.length) {
       const rest = new Map(keys.slice(kept.length).map((key) => [key, map.get(key) ?? null]));
       view.set(this.#rules.shortened(canonicalText(rest), `${rest.size} keys`), null);
@@ -171,7 +172,8 @@ export function mayFit(value: Value, cut: Cut, maxBytes: number): boolean {
     if (left < 0) return;
     if (typeof item === 'string') left -= Math.min(item.length, cut.textCharacters);
     else if (isList(item)) item.slice(0, cut.items).every(spendWhileLeft);
-    else if (isMap(item)) [...item].slice(0, cut.items).every(([key, member]) => spendWhileLeft(key) && spendWhileLeft(member));
+    else if (isMap(item))
+      [...item].slice(0, cut.items).every(([key, member]) => spendWhileLeft(key) && spendWhileLeft(member));
   };
   const spendWhileLeft = (item: Value): boolean => {
     spend(item);

@@ -18,7 +18,7 @@ export interface BodyLimits {
 }
 
 /** A body that was read whole. */
-export type BufferedBody = Extract<RequestBody, { kind: 'buffered' }>;
+type BufferedBody = Extract<RequestBody, { kind: 'buffered' }>;
 
 /** The limit that holds for a request. */
 export function limitFor(request: CanonicalRequest, limits: BodyLimits): number {
@@ -40,12 +40,17 @@ export function mustJudge(request: CanonicalRequest): 'judge' | 'peek' {
 export function looksStructured(request: CanonicalRequest, firstBytes: Uint8Array): boolean {
   if (firstBytes.length === 0) return false;
   if (mustJudge(request) === 'judge') return true;
-  const first = firstBytes.find((byte) => !isFiller(byte));
-  if (first === undefined || first === OPEN_MAP || first === OPEN_LIST) return true;
+  if (mayStartJson(firstBytes)) return true;
   return request.contentType === null && looksLikeForm(firstBytes);
 }
 const OPEN_LIST = 0x5b;
 const OPEN_MAP = 0x7b;
+
+/** True when nothing but filler stands before a bracket, or when there is nothing but filler yet. */
+function mayStartJson(bytes: Uint8Array): boolean {
+  const first = bytes.find((byte) => !isFiller(byte));
+  return first === undefined || first === OPEN_MAP || first === OPEN_LIST;
+}
 
 /** White space, control characters and the bytes of byte order marks: what may stand before JSON in any encoding. */
 function isFiller(byte: number): boolean {
@@ -86,7 +91,7 @@ function decode(request: CanonicalRequest, bytes: Uint8Array, limits: BodyLimits
       return json.ok ? passed({ kind: 'json', value: json.value }) : json;
     }
     case 'form':
-      return asForm(readForm(content));
+      return decodeForm(content);
     case 'multipart':
       return asForm(readMultipart(content, boundaryOf(request)));
     case 'other':
@@ -94,6 +99,16 @@ function decode(request: CanonicalRequest, bytes: Uint8Array, limits: BodyLimits
     default:
       return shape satisfies never;
   }
+}
+
+/** `curl -d` calls JSON a form; a server that ignores Content-Type reads the one, others read the other. */
+function decodeForm(content: Uint8Array): Outcome<DecodedBody> {
+  const json = mayStartJson(content) ? readUndeclaredJson(content, false) : passed(null);
+  if (json.ok && json.value === null) return asForm(readForm(content));
+  return failed(
+    'malformed-body',
+    'the body is JSON but says that it is a form; send it with Content-Type: application/json',
+  );
 }
 
 function decodeOther({ contentType }: CanonicalRequest, content: Uint8Array): Outcome<DecodedBody> {

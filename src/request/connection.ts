@@ -19,12 +19,11 @@ export interface ConnectionFacts {
 
 /**
  * Takes off what a proxy must not pass on (RFC 9110 section 7.6.1): hop-by-hop fields, fields that Connection names,
- * credentials meant for this gateway, Host and Expect, which are kept elsewhere. `TE: trailers` stays, since gRPC needs
- * it. Faults: bad-header, unsupported-upgrade, unsupported-expectation.
+ * credentials meant for this gateway, Host and Expect, which are kept elsewhere. Faults: bad-header,
+ * unsupported-upgrade, unsupported-expectation.
  */
 export function readConnection(fields: Fields, facts: ConnectionFacts): Outcome<ConnectionTerms> {
   const options = fields.tokens('connection');
-  const te = fields.tokens('te')?.map((member) => member.split(';')[0]);
   if (options === null) return failed('bad-header', 'expected Connection to be a list of field names');
   const problem = checkOptions(options) ?? checkTrailer(fields);
   if (problem !== null) return problem;
@@ -34,7 +33,6 @@ export function readConnection(fields: Fields, facts: ConnectionFacts): Outcome<
   if (!expectation.ok) return expectation;
   const dropped = new Set([...options, 'host', 'expect']);
   const headers = fields.list.filter(({ name }) => !dropped.has(name) && !HOP_BY_HOP.has(name));
-  if (te?.includes('trailers') === true) headers.push({ name: 'te', value: 'trailers' });
   return passed({ headers, upgrade: upgrade.value, expectsContinue: expectation.value });
 }
 
@@ -76,8 +74,7 @@ function readUpgrade(fields: Fields, options: readonly string[], facts: Connecti
 /** What is wrong with the opening handshake of a WebSocket (RFC 6455 section 4.1); null when nothing is. */
 function handshakeProblem(fields: Fields, { method, httpVersion, framing }: ConnectionFacts): string | null {
   if (method !== 'GET' || httpVersion !== '1.1') return 'expected GET over HTTP/1.1';
-  const empty = framing.kind === 'none' || (framing.kind === 'length' && framing.bytes === 0);
-  if (!empty) return 'expected no body with an upgrade';
+  if (framing.kind !== 'none') return 'expected no body, not even an empty one, with an upgrade';
   if (!/^[A-Za-z0-9+/]{22}==$/u.test(fields.get('sec-websocket-key') ?? '')) {
     return 'expected Sec-WebSocket-Key to be 16 octets in base64';
   }

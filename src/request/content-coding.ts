@@ -35,7 +35,8 @@ export function openCodings(bytes: Uint8Array, codings: readonly string[], maxBy
   let current = bytes;
   for (const coding of codings.toReversed()) {
     const opener = OPENERS.get(coding);
-    if (opener === undefined) return failed('unsupported-encoding', 'expected gzip, deflate, br or zstd as content coding');
+    if (opener === undefined)
+      return failed('unsupported-encoding', 'expected gzip, deflate, br or zstd as content coding');
     const layer = openLayer(current, coding, (input) => opener(input, maxBytes));
     if (!layer.ok) return layer;
     current = layer.value;
@@ -44,14 +45,16 @@ export function openCodings(bytes: Uint8Array, codings: readonly string[], maxBy
 }
 
 function openLayer(bytes: Uint8Array, coding: string, open: (bytes: Uint8Array) => Opened): Outcome<Uint8Array> {
-  if (isText(bytes)) return failed('malformed-body', `expected ${coding} data, found text`);
+  // An empty brotli stream is one legible character, in which nothing can hide.
+  if (bytes.length > 1 && isText(bytes)) return failed('malformed-body', `expected ${coding} data, found text`);
   try {
     const result = open(bytes);
     if (result.consumed === bytes.length) return passed(result.bytes);
     return failed('malformed-body', `expected the body to end with its ${coding} stream, found more bytes`);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null;
-    if (code === 'ERR_BUFFER_TOO_LARGE') return failed('body-too-complex', `the ${coding} body expands beyond what is judged`);
+    if (code === 'ERR_BUFFER_TOO_LARGE')
+      return failed('body-too-complex', `the ${coding} body expands beyond what is judged`);
     return failed('malformed-body', `expected valid ${coding} data`);
   }
 }

@@ -45,7 +45,7 @@ export function requestFacts(request: CanonicalRequest, body: RequestBody): Requ
 }
 
 /** Query fields by decoded name, in the order in which names first come. The escapes have been checked already. */
-export function queryFields(query: string): ValueMap {
+function queryFields(query: string): ValueMap {
   const fields = new Map<string, Value[]>();
   for (const pair of query.split('&')) {
     if (pair === '') continue;

@@ -27,6 +27,8 @@ export class FieldList {
 
   /** Names in the order in which they first came. */
   toMap(): ValueMap {
-    return new Map([...this.#values].map(([name, values]) => [name, values.length === 1 ? (values[0] ?? null) : values]));
+    return new Map(
+      [...this.#values].map(([name, values]) => [name, values.length === 1 ? (values[0] ?? null) : values]),
+    );
   }
 }

@@ -29,6 +29,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 /** Fields that make a server take the request for one with another method. */
 export const METHOD_OVERRIDES: ReadonlySet<string> = new Set([
+  'x-forwarded-method',
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
@@ -36,7 +37,13 @@ export const METHOD_OVERRIDES: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields that make a server take the request for one with another URL (IIS, Symfony, Zend, ingress controllers). */
-export const URL_OVERRIDES: ReadonlySet<string> = new Set(['x-original-uri', 'x-original-url', 'x-rewrite-url']);
+export const URL_OVERRIDES: ReadonlySet<string> = new Set([
+  'x-forwarded-path',
+  'x-forwarded-uri',
+  'x-original-uri',
+  'x-original-url',
+  'x-rewrite-url',
+]);
 
 /** Fields that make a server take the request for one to another host. */
 export const HOST_OVERRIDES: ReadonlySet<string> = new Set([

@@ -49,7 +49,7 @@ function parseName(lower: string): Outcome<Host> {
   return isSettled(name) ? passed(name) : badHost('expected a name that URL parsers leave as it is');
 }
 
-/** The URL standard also checks what xn-- labels stand for; a host that it would rewrite has a second spelling. */
+/** A second opinion by the URL standard: a host that it would rewrite has a second spelling. */
 function isSettled(host: string): host is Host {
   return URL.parse(`http://${host}/`)?.hostname === host;
 }

@@ -10,7 +10,7 @@ import { strictText } from './text.ts';
  * between 64 (.NET) and 1000 (Python, Jackson). Values: a batch of 300 embedding vectors has 460,800, and each costs
  * about 100 bytes of memory.
  */
-export const JSON_LIMITS: JsonLimits = { maxDepth: 128, maxValues: 500_000 };
+const JSON_LIMITS: JsonLimits = { maxDepth: 128, maxValues: 500_000 };
 
 /**
  * Reads a body that says it is JSON: UTF-8 without a byte order mark, no name twice in an object, also when letter case
@@ -37,7 +37,10 @@ export function readUndeclaredJson(bytes: Uint8Array, sequence: boolean): Outcom
     if (result.problem !== 'syntax' && result.problem !== 'number-range') return refused(result);
   }
   if (sequence || !disguisedJson(bytes)) return passed(null);
-  return failed('malformed-body', 'the body starts as JSON does but is not valid JSON; some servers would read it anyway');
+  return failed(
+    'malformed-body',
+    'the body starts as JSON does but is not valid JSON; some servers would read it anyway',
+  );
 }
 
 function refused(result: JsonResult & { readonly ok: false }): Outcome<never> {
@@ -58,7 +61,10 @@ function refused(result: JsonResult & { readonly ok: false }): Outcome<never> {
 
 function distinct(value: Value): Outcome<Value> {
   if (!hasFoldedTwins(value)) return passed(value);
-  return failed('duplicate-key', 'an object has two names that differ only in letter case; some servers take them for one');
+  return failed(
+    'duplicate-key',
+    'an object has two names that differ only in letter case; some servers take them for one',
+  );
 }
 
 /** Recursion is bounded by the depth limit. */

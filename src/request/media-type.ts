@@ -8,7 +8,7 @@ export interface MediaType {
 }
 
 /** How a body is opened for judgement. */
-export type BodyShape = 'json' | 'form' | 'multipart' | 'other';
+type BodyShape = 'json' | 'form' | 'multipart' | 'other';
 
 const TYPE = /^[!#$%&'*+\-.^_`|~0-9a-z]+\/[!#$%&'*+\-.^_`|~0-9a-z]+$/u;
 /** A token, or a quoted string without the escapes that parsers read differently. */
@@ -29,7 +29,7 @@ export function parseMediaType(value: string): MediaType | null {
 }
 
 /** Reads `name=value` parts; an empty one is allowed (RFC 9110 section 5.6.6). Null for a bad or repeated one. */
-export function readParameters(parts: readonly string[]): ReadonlyMap<string, string> | null {
+function readParameters(parts: readonly string[]): ReadonlyMap<string, string> | null {
   const parameters = new Map<string, string>();
   for (const part of parts.filter((text) => text !== '')) {
     const [, name = '', token, quoted = ''] = PARAMETER.exec(part) ?? [];

@@ -60,7 +60,8 @@ function splitParts(bytes: Buffer, delimiter: Buffer): Reading<readonly Buffer[]
   const parts: Buffer[] = [];
   let at = delimiter.length;
   while (parts.length <= MAX_FIELDS) {
-    if (startsAt(bytes, Buffer.from('--', 'latin1'), at)) return endsAt(bytes, at + 2) ? { ok: true, value: parts } : bad(EPILOGUE);
+    if (startsAt(bytes, Buffer.from('--', 'latin1'), at))
+      return endsAt(bytes, at + 2) ? { ok: true, value: parts } : bad(EPILOGUE);
     if (!startsAt(bytes, CRLF, at)) return bad('expected a line end directly after the boundary');
     const start = at + CRLF.length;
     const next = bytes.indexOf(delimiter, start);
@@ -105,8 +106,10 @@ function readPartHeaders(block: Buffer): Reading<Headers> {
   for (const line of text.split('\r\n')) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-    if (ANY_CONTROL.test(line)) return bad('expected no control characters and only CRLF line ends in the header of a part');
-    if (!TOKEN.test(name) || !PART_FIELDS.has(name)) return bad('expected only Content-Disposition and Content-Type in a part');
+    if (ANY_CONTROL.test(line))
+      return bad('expected no control characters and only CRLF line ends in the header of a part');
+    if (!TOKEN.test(name) || !PART_FIELDS.has(name))
+      return bad('expected only Content-Disposition and Content-Type in a part');
     if (headers.has(name)) return bad(`expected ${name} once in a part`);
     headers.set(name, trimSpace(line.slice(colon + 1)));
   }
@@ -117,9 +120,12 @@ function readDisposition(value: string): Reading<{ readonly name: string; readon
   const [type = '', ...parts] = splitParameters(value);
   if (type.toLowerCase() !== 'form-data') return bad('expected Content-Disposition: form-data in every part');
   const found = dispositionParameters(parts);
-  if (found === null) return bad('expected name and filename, each at most once, without backslashes and not in their * form');
+  if (found === null)
+    return bad('expected name and filename, each at most once, without backslashes and not in their * form');
   const name = found.get('name');
   if (name === undefined) return bad('expected a name in every part');
+  // Browsers escape these three so; some parsers undo it, others leave it.
+  if (/%(?:22|0a|0d)/iu.test(name)) return bad('expected no %22, %0A or %0D in the name of a part');
   return { ok: true, value: { name, filename: found.get('filename') ?? null } };
 }
 
@@ -161,7 +167,8 @@ function addField(
   if (text === null) return 'expected the text of a field to be UTF-8';
   if (text.includes('\0')) return 'expected no NUL in the text of a field';
   // HTML section 4.10.21.5: this field sets the charset of all others.
-  if (name.toLowerCase() === '_charset_' && !UTF8_CHARSETS.has(text.toLowerCase())) return 'expected _charset_ to be utf-8';
+  if (name.toLowerCase() === '_charset_' && !UTF8_CHARSETS.has(text.toLowerCase()))
+    return 'expected _charset_ to be utf-8';
   return fields.add(name, text, 'field');
 }
 

@@ -56,7 +56,7 @@ const DIGITS = [
 const FOREIGN_DIGIT = /[\p{Nd}--[0-9]]/v;
 
 /** More marks than this on one letter are there to paint over the lines around it; no living language needs more. */
-export const MAX_MARKS = 3;
+const MAX_MARKS = 3;
 
 export function isMark(character: string): boolean {
   return MARK.test(character);

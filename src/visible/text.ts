@@ -14,7 +14,7 @@ export interface VisibleOptions {
 }
 
 /** As much as a person reads; what is longer is named with its length and digest. */
-export const DEFAULT_LIMIT = 4_096;
+const DEFAULT_LIMIT = 4_096;
 /** A longer run of spaces pushes what follows out of sight. */
 const MAX_SPACES = 4;
 const DIGEST_DIGITS = 32;

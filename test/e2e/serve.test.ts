@@ -71,7 +71,7 @@ describe('serve', () => {
     expect(ready.status).toBe(200);
     expect(await ready.text()).toMatch(/policy\.yaml:1:8/u);
     const metrics = await (await fetch(`http://127.0.0.1:${gateway.adminPort}/metrics`)).text();
-    expect(metrics).toMatch(/^aegis_reloads_total\{part="policy",result="rejected"\} 1$/mu);
+    expect(metrics).toMatch(/^aegis_loads_total\{part="policy",result="rejected"\} 1$/mu);
     await gateway[Symbol.asyncDispose]();
   });
 });

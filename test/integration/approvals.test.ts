@@ -84,7 +84,7 @@ describe('a request that needs a human', () => {
     const [name = ''] = await pending(gateway);
     const exchanges = async (): Promise<number> => {
       const metrics = await (await fetch(`http://127.0.0.1:${gateway.adminPort}/metrics`)).text();
-      return Number(/^aegis_exchanges_total\{[^}]*\} (\d+)/mu.exec(metrics)?.[1] ?? 0);
+      return Number(/^aegis_requests_received_total\{[^}]*\} (\d+)/mu.exec(metrics)?.[1] ?? 0);
     };
     while ((await exchanges()) < 3);
     await gateway.cli('approvals', 'approve', name, '--yes');

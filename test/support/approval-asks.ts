@@ -29,7 +29,7 @@ export class SetClock implements Clock {
   }
 }
 
-export const ONCE: ApprovalTerms = { approvers: 1, scope: 'once', ttlMs: null, waitMs: null, forMs: null };
+const ONCE: ApprovalTerms = { approvers: 1, scope: 'once', ttlMs: null, waitMs: null, forMs: null };
 
 let asked = 0;
 

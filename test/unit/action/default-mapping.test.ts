@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { actionOf, EMPTY, form, json, opaque, paramsOf, request, streamed, verdictOf } from './requests.ts';
+import { actionOf, EMPTY, form, json, mapOf, opaque, paramsOf, request, streamed, verdictOf } from './requests.ts';
 
 const URL = 'https://api.example.com/orders/5';
 
@@ -73,6 +73,24 @@ describe('a request that no entry is for', () => {
     ['a text', json('x'), { path: '/orders/5', body: 'x' }],
   ])('has a JSON body that is %s as the parameter body', (_, body, params) => {
     expect(paramsOf(EMPTY, request('POST', URL), body)).toEqual(params);
+  });
+});
+
+describe('a request that opens a channel', () => {
+  const MAP = mapOf(
+    'version: 1\nhost: h.example\nactions:\n  - {match: {path: /s}, action: {type: listen}, other_params: drop}',
+  );
+  const upgrade = { upgrade: 'websocket' } as const;
+
+  test.each([
+    [
+      'by the default mapping',
+      'https://x.example/s?upgrade=no',
+      { path: '/s', upgrade: 'websocket', 'query.upgrade': 'no' },
+    ],
+    ['by an entry', 'https://h.example/s', { upgrade: 'websocket' }],
+  ])('says so in its parameters: %s', (_, url, params) => {
+    expect(paramsOf(MAP, request('GET', url, upgrade))).toEqual(params);
   });
 });
 

@@ -205,6 +205,18 @@ describe('parameters', () => {
     expect(verdictOf(MAP, request('POST', url, { headers }), json({ to: 'bob' }))).toBe('ambiguous-action');
   });
 
+  test('a JSON field that is called like the form field of a pointer is not taken for it', () => {
+    const nested = map('  - {match: {path: /o}, action: {type: t}, params: {a: {body: /m/a}}}');
+    const sending = request('POST', 'https://h.example/o');
+    expect(paramsOf(nested, sending, json({ m: { a: 1 }, 'm[a]': 2 }))).toEqual({ a: 1, m: { a: 1 }, 'm[a]': 2 });
+    expect(paramsOf(nested, sending, form({ 'm[a]': '1', 'm[b]': '2' }))).toEqual({ a: '1', 'm[b]': '2' });
+  });
+
+  test('are bounded in number', () => {
+    const fields = Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, index]));
+    expect(verdictOf(map('  []'), request('POST', 'https://h.example/o'), json(fields))).toBe('body-too-complex');
+  });
+
   test('can be left to those that are named', () => {
     const only = map('  - {match: {path: /o}, action: {type: t}, params: {a: {body: /a}}, other_params: drop}');
     expect(paramsOf(only, request('POST', 'https://h.example/o?x=1'), json({ a: 1, b: 2, list: [1] }))).toEqual({
@@ -269,12 +281,27 @@ describe('a request that carries several actions', () => {
     ['another spelling in an item', json({ items: [{ op: 'add', OP: 'drop', id: 1 }] }), 'ambiguous-action'],
     ['no body', noBody, 'body-mismatch'],
     [
+      'more beside the list than may be repeated',
+      json({ pad: 'x'.repeat(100_000), items: Array.from({ length: 100 }, () => ({ op: 'add', id: 1 })) }),
+      'body-too-complex',
+    ],
+    [
       'more items than are judged',
       json({ items: Array.from({ length: 1001 }, () => ({ op: 'add', id: 1 })) }),
       'body-too-complex',
     ],
   ])('is refused: %s', (_, body, code) => {
     expect(verdictOf(MAP, batch, body)).toBe(code);
+  });
+
+  test('shows what stands beside a nested list, and the list once', () => {
+    const nested = map('  - {match: {path: /b}, action: {type: t}, each: /data/items, params: {id: {item: /id}}}');
+    const body = json({ data: { items: [{ id: 1 }], note: 'n' }, 'data[items]': 'x' });
+    expect(paramsOf(nested, request('POST', 'https://h.example/b'), body)).toEqual({
+      id: 1,
+      data: { note: 'n' },
+      'data[items]': 'x',
+    });
   });
 
   test('may be the whole body', () => {

@@ -18,7 +18,7 @@ test('an explanation says of every entry for the host why it decides or not', ()
   const found = explain(MAP, request('POST', 'https://h.example/q?kind=k'), json({ state: 'open' }), 'a');
   expect(verdict(found.outcome)).toBe('q.k h.example');
   expect(found.otherHosts).toBe(1);
-  expect(found.considered).toEqual([
+  expect(found.considered).toMatchObject([
     {
       at: 'map0.yaml:6',
       type: 'q.{kind}',
@@ -54,7 +54,7 @@ test('a condition that does not hold is named', () => {
 test('an entry that almost fits is named with the fault', () => {
   const found = explain(MAP, request('GET', 'https://h.example/Q'), noBody, 'a');
   expect(verdict(found.outcome)).toBe('ambiguous-action');
-  expect(found.considered).toContainEqual({
+  expect(found.considered[1]).toMatchObject({
     at: 'map0.yaml:7',
     type: 'other',
     verdict: 'almost fits',

@@ -56,6 +56,10 @@ describe('a mistake in an action map is refused at its place', () => {
     [`${HEAD}  - {match: {path: "/{a}"}, action: {type: t}, params: {a: {query: a}}}`, 'the path captures "a" already'],
     [`${HEAD}  - {match: {}, action: {type: t}, params: {"body.x": {query: a}}}`, 'expected a name of letters'],
     [`${HEAD}  - {match: {}, action: {type: t}, params: {a: {item: /a}}}`, 'an item is only there with each'],
+    [
+      `${HEAD}  - {match: {}, action: {type: t}, each: /a/b, params: {x: {body: /a}}}`,
+      'actions[0].params.x.body: this holds the list of each',
+    ],
     [`${HEAD}  - {match: {}, action: {type: t}, each: items}`, 'actions[0].each: "items" is not a JSON pointer'],
     [
       `${HEAD}  - {match: {}, action: {type: t}, body: stream, params: {a: {body: /a}}}`,

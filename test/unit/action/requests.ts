@@ -72,7 +72,7 @@ export function form(fields: { readonly [name: string]: string | readonly string
   return buffered({ kind: 'form', fields: new Map(Object.entries(fields)) });
 }
 
-export function toValue(value: unknown): Value {
+function toValue(value: unknown): Value {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint')
     return value;
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : new Decimal(value, String(value));

@@ -34,6 +34,8 @@ const HOST = 'https://api.example.com';
 
 describe('another spelling of a mapped path never falls through to the default mapping', () => {
   test.each([
+    ['blanks around a capture', 'DELETE', '/repos/o/r%20', 'ambiguous-action'],
+    ['a no-break space around a capture', 'DELETE', '/repos/%C2%A0o/r', 'ambiguous-action'],
     ['a final slash is ignored', 'DELETE', '/repos/o/r/', 'repo.delete o/r'],
     ['escaped letters are letters', 'DELETE', '/%72epos/o/%72', 'repo.delete o/r'],
     ['captures that ignore case become lower case', 'DELETE', '/repos/PROD/Main', 'repo.delete prod/main'],

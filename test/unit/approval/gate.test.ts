@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ApprovalEvent } from '../../../src/approval/approval-event.ts';
 import { createDecider, type Decide } from '../../../src/approval/decider.ts';
 import { createApprovalGate, type GateSettings, type SweptGate } from '../../../src/approval/gate.ts';
+import { openLocalStore } from '../../../src/approval/local-store.ts';
 import type { ApprovalRecord, HoldOutcome } from '../../../src/model/approval.ts';
 import { FaultError } from '../../../src/model/fault.ts';
 import { askOf, MINUTE_MS, sha256, temporaryStore, TTL_MS, type TemporaryStore } from '../../support/approval-asks.ts';
@@ -148,7 +149,7 @@ describe('one grant for one execution', () => {
     const { store, clock } = temporary;
     const [name = ''] = await pendingNames();
     // Decided and consumed by another process, both before this one looks.
-    const other = (await import('../../../src/approval/local-store.ts')).openLocalStore({
+    const other = openLocalStore({
       file: temporary.file,
       clock,
       retentionMs: TTL_MS,
@@ -221,6 +222,15 @@ describe('how approvals end', () => {
     const anew = await gate.hold(askOf({ binding }), never);
     expect(anew).toMatchObject({ kind: 'pending', approval: { predecessor: { name, phase: 'void', reason } } });
     expect(await temporary.store.consume(name, temporary.clock.now())).toBe('lost');
+  });
+
+  it('one that runs out while it is held is expired, to the millisecond of the clock', async () => {
+    const time = { now: () => Date.now(), monotonic: () => performance.now() };
+    using other = temporaryStore();
+    const store = openLocalStore({ file: `${other.file}-2`, clock: time, retentionMs: TTL_MS });
+    gate = createApprovalGate({ store, clock: time, onEvent }, { ...HELD, ttlMs: 30 });
+    expect((await gate.hold(askOf(), never)).kind).toBe('expired');
+    store[Symbol.dispose]();
   });
 
   it('those who are held hear that their approval is void', async () => {

@@ -12,7 +12,7 @@ import {
   askOf,
   GRANT_MS,
   MINUTE_MS,
-  SetClock,
+  type SetClock,
   sha256,
   temporaryStore,
   TTL_MS,

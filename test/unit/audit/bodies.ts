@@ -45,7 +45,10 @@ export function intent(exchangeId: string, change: Partial<IntentBody> = {}): In
   };
 }
 
-export function action(type: string, params: IntentBody['actions'][number]['params'] = {}): IntentBody['actions'][number] {
+export function action(
+  type: string,
+  params: IntentBody['actions'][number]['params'] = {},
+): IntentBody['actions'][number] {
   return { type, target: 'tickets.example', params, description: '', effect: null, amountParam: null, mappedBy: null };
 }
 

@@ -7,25 +7,30 @@ import { cannedServer, destination, Gateway, httpServer, RawClient, tcpServer } 
 const POST = ['POST /x HTTP/1.1', ['Content-Length: 2'], '{}'] as const;
 
 describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
-  async function answered(canned: string, request: readonly [string, readonly string[], string] = POST): Promise<string> {
+  async function answered(
+    canned: string,
+    request: readonly [string, readonly string[], string] = POST,
+  ): Promise<string> {
     await using upstream = await cannedServer(canned);
     await using gateway = await Gateway.start({ to: destination(upstream.port), body });
     using client = new RawClient(gateway.port);
     client.request(...request);
     await gateway.next();
     client.socket.end();
-    return client.untilClosed();
+    return await client.untilClosed();
   }
 
   it('goes back with its status, reason, field order, letter case and duplicates', async () => {
-    const fields = 'X-One: 1\r\nSet-Cookie: a=1\r\nX-Two: 2\r\nset-cookie: b=2\r\nDate: Tue, 24 Nov 2026 10:00:00 GMT\r\n';
+    const fields =
+      'X-One: 1\r\nSet-Cookie: a=1\r\nX-Two: 2\r\nset-cookie: b=2\r\nDate: Tue, 24 Nov 2026 10:00:00 GMT\r\n';
     const text = await answered(`HTTP/1.1 207 All Good\r\n${fields}Content-Length: 2\r\n\r\nok`);
     expect(text.startsWith(`HTTP/1.1 207 All Good\r\n${fields}Content-Length: 2\r\n`)).toBe(true);
     expect(text.endsWith('\r\n\r\nok')).toBe(true);
   });
 
   it('loses the fields that belong to the connection, and those that Connection nominates', async () => {
-    const fields = 'Connection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=77\r\nProxy-Authenticate: x\r\nTE: x\r\nX-Kept: 1\r\n';
+    const fields =
+      'Connection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=77\r\nProxy-Authenticate: x\r\nTE: x\r\nX-Kept: 1\r\n';
     const text = await answered(`HTTP/1.1 200 OK\r\n${fields}Content-Length: 2\r\n\r\nok`);
     expect(text).toContain('X-Kept: 1');
     expect(text).not.toMatch(/X-Private|timeout=77|Proxy-Authenticate|\r\nTE:/u);
@@ -48,15 +53,47 @@ describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
   it('swallows 100 though nobody asked for it, and passes 103 on', async () => {
     const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n';
     const text = await answered(`${interim}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`);
-    expect(text.startsWith('HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n')).toBe(true);
+    expect(text.startsWith('HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n')).toBe(
+      true,
+    );
     expect(text).not.toContain('100 Continue');
     expect(text).not.toContain('199');
+  });
+
+  it.each([
+    [
+      'after another interim answer',
+      ['HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 200 OK\r\n'],
+    ],
+    [
+      'twice, each by itself',
+      ['HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 200 OK\r\n'],
+    ],
+  ])('swallows 100 %s, and leaves a body that looks like one alone', async (_name, heads) => {
+    const body100 = 'HTTP/1.1 100 Continue\r\n\r\n';
+    await using upstream = await tcpServer((socket) => {
+      const send = async (): Promise<void> => {
+        for (const piece of [...heads, `Content-Length: ${body100.length}\r\n\r\n`, body100]) {
+          socket.write(piece);
+          // Long enough for each piece to be read by itself, and harmless when it is not.
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      socket.setNoDelay(true).once('data', () => void send());
+    });
+    await using gateway = await Gateway.start({ to: destination(upstream.port), body });
+    using client = new RawClient(gateway.port);
+    client.request(...POST);
+    expect(await gateway.next()).toMatchObject({ result: 'success', status: 200, bytesReceived: body100.length });
+    const text = await client.until(body100);
+    expect(text.split('100 Continue')).toHaveLength(2);
+    expect(text.endsWith(`\r\n\r\n${body100}`)).toBe(true);
   });
 
   it('refuses interim answers without end', async () => {
     const text = await answered('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(40));
     expect(text).toContain('502 Bad Gateway');
-    expect(text).toContain('urn:aegis:fault:upstream-protocol');
+    expect(text).toContain('tag:aegis.dev,2026:fault:upstream-protocol');
   });
 
   it('carries trailers, but none that would change its head', async () => {
@@ -97,13 +134,19 @@ describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
 
   it.each([
     ['a second length', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok'],
-    ['a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
+    [
+      'a length and chunks',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
     ['a coding nobody removes', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
     ['a control character in a field', 'HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 2\r\n\r\nok'],
     ['a bare line feed in a field', 'HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2\r\n\r\nok'],
     ['a field name with a space', 'HTTP/1.1 200 OK\r\nX Y: a\r\nContent-Length: 2\r\n\r\nok'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
-    ['a protocol switch nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nraw'],
+    [
+      'a protocol switch nobody asked for',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nraw',
+    ],
     ['a status beyond 599', 'HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nok'],
   ])('with %s is refused as upstream-protocol', async (_name, canned) => {
     await using upstream = await cannedServer(canned);
@@ -111,19 +154,25 @@ describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
     using client = new RawClient(gateway.port);
     client.request(...POST);
     const text = await client.until('"code"');
-    expect(text).toContain('urn:aegis:fault:upstream-protocol');
+    expect(text).toContain('tag:aegis.dev,2026:fault:upstream-protocol');
     expect(text).toContain('HTTP/1.1 502 Bad Gateway');
     expect(text).not.toContain('200 OK');
-    expect(await gateway.next()).toMatchObject({ result: 'failed', answered: false, fault: { code: 'upstream-protocol' } });
+    expect(await gateway.next()).toMatchObject({
+      result: 'failed',
+      answered: false,
+      fault: { code: 'upstream-protocol' },
+    });
   });
 
   it('with more header bytes than allowed is refused as upstream-protocol', async () => {
-    await using upstream = await cannedServer(`HTTP/1.1 200 OK\r\nX: ${'a'.repeat(8_000)}\r\nContent-Length: 2\r\n\r\nok`);
+    await using upstream = await cannedServer(
+      `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(8_000)}\r\nContent-Length: 2\r\n\r\nok`,
+    );
     const settings = { limits: { ...forwardLimits({}), responseHeaderBytes: 4_096 } };
     await using gateway = await Gateway.start({ to: destination(upstream.port), body, settings });
     using client = new RawClient(gateway.port);
     client.request(...POST);
-    await client.until('urn:aegis:fault:upstream-protocol');
+    await client.until('tag:aegis.dev,2026:fault:upstream-protocol');
     expect(await gateway.next()).toMatchObject({ result: 'failed', fault: { code: 'upstream-protocol' } });
   });
 
@@ -150,12 +199,9 @@ describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
     });
     await using gateway = await Gateway.start({ to: destination(upstream.port), body });
     using client = new RawClient(gateway.port);
-    const failure = once(client.socket, 'close');
-    const errors: string[] = [];
-    client.socket.on('error', (error) => errors.push(error.message));
+    const failure = once(client.socket, 'error');
     client.send('POST /x HTTP/1.0', 'Host: gateway', 'Content-Length: 2', '', '{}');
-    await failure;
-    expect(errors).toEqual(['read ECONNRESET']);
+    expect(await failure).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 
   it('keeps the connection to the upstream for the next request', async () => {
@@ -178,7 +224,9 @@ describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
 
 describe('TE: trailers', () => {
   it.each(['buffered', 'streamed'] as const)('of the client is said to the upstream anew, %s', async (body) => {
-    await using upstream = await cannedServer('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 7\r\n\r\n');
+    await using upstream = await cannedServer(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 7\r\n\r\n',
+    );
     await using gateway = await Gateway.start({ to: destination(upstream.port), body });
     using client = new RawClient(gateway.port);
     client.request('POST /x HTTP/1.1', ['TE: deflate, trailers', 'Connection: TE', 'Content-Length: 2'], '{}');

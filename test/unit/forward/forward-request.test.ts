@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { destination, Gateway, httpServer, RawClient, Recorder } from './support.ts';
+import { destination, Gateway, httpServer, pairsOf, RawClient, Recorder } from './support.ts';
 
 const BODY = '{"amount":12.50,  "note":"as sent"}';
 
 describe.each(['buffered', 'streamed'] as const)('the request that goes out, %s', (body) => {
-  async function sendOne(line: string, headers: readonly string[], text: string, options: object = {}): Promise<Recorder> {
+  async function sendOne(
+    line: string,
+    headers: readonly string[],
+    text: string,
+    options: object = {},
+  ): Promise<Recorder> {
     const recorder = new Recorder();
     await using upstream = await httpServer(recorder.listener);
     await using gateway = await Gateway.start({ to: destination(upstream.port), body, ...options });
@@ -15,13 +20,20 @@ describe.each(['buffered', 'streamed'] as const)('the request that goes out, %s'
   }
 
   it('has the method, path, query, header order and body bytes that were judged, and nothing of a library', async () => {
-    const headers = ['X-One: 1', 'Cookie: a=1', 'X-Two: 2', 'cookie: b=2', `Content-Length: ${BODY.length}`, 'Content-Type: application/json'];
+    const headers = [
+      'X-One: 1',
+      'Cookie: a=1',
+      'X-Two: 2',
+      'cookie: b=2',
+      `Content-Length: ${BODY.length}`,
+      'Content-Type: application/json',
+    ];
     const { requests } = await sendOne('POST /a//b/%7Eme?x=1&x=%20&? HTTP/1.1', headers, BODY);
     expect(requests).toHaveLength(1);
-    const [seen] = requests;
-    expect([seen?.method, seen?.url, seen?.body]).toEqual(['POST', '/a//b/%7Eme?x=1&x=%20&?', BODY]);
+    const [seen = { method: '', url: '', body: '', rawHeaders: [] }] = requests;
+    expect([seen.method, seen.url, seen.body]).toEqual(['POST', '/a//b/%7Eme?x=1&x=%20&?', BODY]);
     const own = new Set(['host', 'connection', 'content-length']);
-    const endToEnd = pairsOf(seen?.rawHeaders ?? []).filter(([name]) => !own.has(name));
+    const endToEnd = pairsOf(seen.rawHeaders).filter(([name]) => !own.has(name));
     expect(endToEnd).toEqual([
       ['x-one', '1'],
       ['cookie', 'a=1'],
@@ -29,10 +41,10 @@ describe.each(['buffered', 'streamed'] as const)('the request that goes out, %s'
       ['cookie', 'b=2'],
       ['content-type', 'application/json'],
     ]);
-    const names = pairsOf(seen?.rawHeaders ?? []).map(([name]) => name.toLowerCase());
+    const names = pairsOf(seen.rawHeaders).map(([name]) => name.toLowerCase());
     const expected = body === 'buffered' ? ['connection', 'content-length', 'host'] : ['content-length', 'host'];
     expect(names.filter((name) => own.has(name)).sort()).toEqual(expected);
-    expect(pairsOf(seen?.rawHeaders ?? []).find(([name]) => name === 'content-length')?.[1]).toBe(String(BODY.length));
+    expect(pairsOf(seen.rawHeaders).find(([name]) => name === 'content-length')?.[1]).toBe(String(BODY.length));
   });
 
   it('keeps an empty query apart from none', async () => {
@@ -40,14 +52,22 @@ describe.each(['buffered', 'streamed'] as const)('the request that goes out, %s'
     expect(requests[0]?.url).toBe('/path?');
   });
 
-  it.each(['//', '//[', '//other.example/x', '/a/../b', '/%2e%2e/'])('sends the path %s as it was judged', async (path) => {
-    const { requests } = await sendOne(`GET ${path} HTTP/1.1`, [], '');
-    expect(requests[0]?.url).toBe(path);
-  });
+  it.each(['//', '//[', '//other.example/x', '/a/../b', '/%2e%2e/'])(
+    'sends the path %s as it was judged',
+    async (path) => {
+      const { requests } = await sendOne(`GET ${path} HTTP/1.1`, [], '');
+      expect(requests[0]?.url).toBe(path);
+    },
+  );
 
   it('takes the headers from the canonical request and never from what Node parsed', async () => {
     const canonical = { headers: [{ name: 'x-judged', value: 'yes' }], path: '/judged', query: 'q=1', method: 'PUT' };
-    const { requests } = await sendOne('GET /raw HTTP/1.1', ['X-Removed: secret', 'X-Forwarded-For: 10.0.0.1', 'User-Agent: raw'], '', { canonical });
+    const { requests } = await sendOne(
+      'GET /raw HTTP/1.1',
+      ['X-Removed: secret', 'X-Forwarded-For: 10.0.0.1', 'User-Agent: raw'],
+      '',
+      { canonical },
+    );
     expect(requests[0]?.method).toBe('PUT');
     expect(requests[0]?.url).toBe('/judged?q=1');
     const names = pairsOf(requests[0]?.rawHeaders ?? []).map(([name]) => name);
@@ -80,7 +100,9 @@ describe.each(['buffered', 'streamed'] as const)('the request that goes out, %s'
 
   it('leaves the idempotency key of the client alone', async () => {
     const forward = { idempotencyKey: 'key-of-the-approval' };
-    const { requests } = await sendOne('POST / HTTP/1.1', ['Idempotency-Key: own', 'Content-Length: 2'], '{}', { forward });
+    const { requests } = await sendOne('POST / HTTP/1.1', ['Idempotency-Key: own', 'Content-Length: 2'], '{}', {
+      forward,
+    });
     const keys = pairsOf(requests[0]?.rawHeaders ?? []).filter(([name]) => name === 'idempotency-key');
     expect(keys).toEqual([['idempotency-key', 'own']]);
   });
@@ -92,7 +114,7 @@ describe.each(['buffered', 'streamed'] as const)('the request that goes out, %s'
     await using gateway = await Gateway.start({ to: destination(upstream.port), body, canonical });
     using client = new RawClient(gateway.port);
     client.request('GET / HTTP/1.1');
-    await client.until('urn:aegis:fault:internal');
+    await client.until('tag:aegis.dev,2026:fault:internal');
     expect(await gateway.next()).toMatchObject({ result: 'not-sent', fault: { code: 'internal' } });
     expect(recorder.requests).toEqual([]);
   });
@@ -105,7 +127,16 @@ describe('the body of a streamed request', () => {
     await using gateway = await Gateway.start({ to: destination(upstream.port), body: 'streamed' });
     using client = new RawClient(gateway.port);
     client.request('DELETE /x HTTP/1.1', ['Transfer-Encoding: chunked', 'Trailer: X-Sum', 'X-Head: 1'], '3\r\nabc\r\n');
-    client.send('0', 'X-Sum: 6', 'Authorization: smuggled', 'Content-Type: text/html', 'X-Head: 2', 'Host: evil', '', '');
+    client.send(
+      '0',
+      'X-Sum: 6',
+      'Authorization: smuggled',
+      'Content-Type: text/html',
+      'X-Head: 2',
+      'Host: evil',
+      '',
+      '',
+    );
     await client.until('done');
     const [seen] = recorder.requests;
     expect(seen?.body).toBe('abc');
@@ -131,9 +162,3 @@ describe('the body of a streamed request', () => {
     await client.until('done');
   });
 });
-
-function pairsOf(rawHeaders: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) pairs.push([rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '']);
-  return pairs;
-}

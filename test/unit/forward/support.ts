@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, connect, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import { createServer as createTcpServer, connect, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Digest, Host } from '../../../src/model/brand.ts';
 import type { Client } from '../../../src/model/client.ts';
@@ -29,7 +29,16 @@ export class MemoryLog implements Log {
 }
 
 export function destination(port: number, host = '127.0.0.1', scheme: Destination['scheme'] = 'http'): Destination {
-  return { scheme, host: host as Host, port };
+  if (!isHost(host)) throw new Error('expected a host, found none');
+  return { scheme, host, port };
+}
+
+function isHost(text: string): text is Host {
+  return text !== '';
+}
+
+function isDigest(text: string): text is Digest {
+  return /^[0-9a-f]{64}$/u.test(text);
 }
 
 /** Settings that let a test reach its own servers on loopback, and nothing else that is refused by default. */
@@ -50,30 +59,40 @@ export function world(further: Partial<ForwardWorld> = {}): ForwardWorld {
   return {
     log: new MemoryLog(),
     clock: { now: () => Date.now(), monotonic: () => performance.now() },
-    lookup: (hostname) => Promise.reject(Object.assign(new Error(`no name is known here, not even ${hostname}`), { code: 'ENOTFOUND' })),
+    lookup: (hostname) =>
+      Promise.reject(Object.assign(new Error(`no name is known here, not even ${hostname}`), { code: 'ENOTFOUND' })),
     localAddresses: () => [],
     ...further,
   };
 }
 
-const HOP_BY_HOP = new Set(['connection', 'host', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'expect', 'proxy-connection']);
+const HOP_BY_HOP = new Set([
+  'connection',
+  'host',
+  'keep-alive',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'proxy-connection',
+]);
 
 /** A canonical request made of what a server received, as the request stage would make it of a well-formed one. */
-export function canonicalOf(request: IncomingMessage, to: Destination, further: Partial<CanonicalRequest> = {}): CanonicalRequest {
-  const [path = '/', query = null] = (request.url ?? '/').split(/\?(.*)/su);
-  const headers: HeaderField[] = [];
-  for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
-    const name = (request.rawHeaders[index] ?? '').toLowerCase();
-    if (!HOP_BY_HOP.has(name)) headers.push({ name, value: request.rawHeaders[index + 1] ?? '' });
-  }
+function canonicalOf(
+  request: IncomingMessage,
+  to: Destination,
+  further: Partial<CanonicalRequest> = {},
+): CanonicalRequest {
+  const { method = '', url = '/' } = request;
+  const [path = '/', query = null] = url.split(/\?(.*)/su);
   return {
     entry: 'forward-proxy',
     route: null,
-    method: request.method ?? '',
+    method,
     destination: to,
     path,
     query,
-    headers,
+    headers: fieldsOf(request.rawHeaders),
     framing: framingOf(request),
     contentType: null,
     contentCodings: [],
@@ -83,15 +102,28 @@ export function canonicalOf(request: IncomingMessage, to: Destination, further: 
   };
 }
 
+function fieldsOf(rawHeaders: readonly string[]): readonly HeaderField[] {
+  return pairsOf(rawHeaders)
+    .map(([name, value]) => ({ name: name.toLowerCase(), value }))
+    .filter(({ name }) => !HOP_BY_HOP.has(name));
+}
+
+/** Names and values of a flat list, two by two. */
+export function pairsOf(flat: readonly string[]): [string, string][] {
+  return Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? '', flat[2 * index + 1] ?? '']);
+}
+
 function framingOf({ headers }: IncomingMessage): Framing {
   if (headers['transfer-encoding'] !== undefined) return { kind: 'chunked' };
   const length = headers['content-length'];
   return length === undefined ? { kind: 'none' } : { kind: 'length', bytes: Number(length) };
 }
 
-export function bufferedBody(bytes: Uint8Array): RequestBody {
+function bufferedBody(bytes: Uint8Array): RequestBody {
   if (bytes.byteLength === 0) return { kind: 'none' };
-  return { kind: 'buffered', bytes, digest: createHash('sha256').update(bytes).digest('hex') as Digest, decoded: { kind: 'opaque' } };
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  if (!isDigest(digest)) throw new Error(`expected a SHA-256 digest, found ${digest}`);
+  return { kind: 'buffered', bytes, digest, decoded: { kind: 'opaque' } };
 }
 
 export interface GatewayOptions {
@@ -147,13 +179,20 @@ export class Gateway implements AsyncDisposable {
     closing.once('close', () => abort.abort());
     const { to, body: kind, canonical, forward, onForward } = this.#options;
     const body: RequestBody =
-      kind === 'streamed' || client.kind === 'upgrade' ? { kind: client.kind === 'upgrade' ? 'none' : 'streamed' } : bufferedBody(await readAll(request));
+      kind === 'streamed' || client.kind === 'upgrade'
+        ? { kind: client.kind === 'upgrade' ? 'none' : 'streamed' }
+        : bufferedBody(await readAll(request));
     const options = { exchangeId: EXCHANGE_ID, idempotencyKey: null, signal: abort.signal, ...forward };
     const forwarding = this.#upstream.forward(canonicalOf(request, to, canonical), body, client, options);
     onForward?.();
     const outcome = await forwarding;
     if (outcome.fault !== null && !outcome.answered) {
-      await createRefusals().answer(client, { exchangeId: EXCHANGE_ID, fault: outcome.fault, retryAfterSeconds: null, extensions: {} });
+      await createRefusals().answer(client, {
+        exchangeId: EXCHANGE_ID,
+        fault: outcome.fault,
+        retryAfterSeconds: null,
+        extensions: {},
+      });
     }
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.outcomes.push(outcome);
@@ -227,7 +266,9 @@ async function listen(server: TcpServer): Promise<void> {
 }
 
 function portOf(server: TcpServer): number {
-  return (server.address() as AddressInfo).port;
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('expected a server that listens on a port');
+  return address.port;
 }
 
 /** A client of raw bytes. */
@@ -273,7 +314,10 @@ export class RawClient implements Disposable {
   /** All that was received once the text is in it. */
   async until(text: string): Promise<string> {
     while (!this.#received.includes(text)) {
-      if (this.#closed) throw new Error(`expected ${JSON.stringify(text)}, the connection ended after ${JSON.stringify(this.#received)}`);
+      if (this.#closed)
+        throw new Error(
+          `expected ${JSON.stringify(text)}, the connection ended after ${JSON.stringify(this.#received)}`,
+        );
       await new Promise<void>((resolve) => this.#changed.push(resolve));
     }
     return this.#received;
@@ -294,7 +338,7 @@ export class RawClient implements Disposable {
   }
 }
 
-export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
@@ -302,13 +346,22 @@ export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer
 
 /** Keeps what a handler saw of each request. */
 export class Recorder {
-  readonly requests: { readonly method: string; readonly url: string; readonly rawHeaders: readonly string[]; readonly body: string; readonly rawTrailers: readonly string[] }[] = [];
+  readonly requests: {
+    readonly method: string;
+    readonly url: string;
+    readonly rawHeaders: readonly string[];
+    readonly body: string;
+    readonly rawTrailers: readonly string[];
+  }[] = [];
 
   readonly listener = (request: IncomingMessage, response: ServerResponse): void => {
-    void readAll(request).then((body) => {
-      const { method = '', url = '', rawHeaders, rawTrailers } = request;
-      this.requests.push({ method, url, rawHeaders, body: body.toString('latin1'), rawTrailers });
-      response.end('done');
-    });
+    void this.#record(request, response);
   };
+
+  async #record(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readAll(request);
+    const { method = '', url = '', rawHeaders, rawTrailers } = request;
+    this.requests.push({ method, url, rawHeaders, body: body.toString('latin1'), rawTrailers });
+    response.end('done');
+  }
 }

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { BufferBudget } from '../../../src/intercept/budget.ts';
 import type { RawExchange } from '../../../src/model/ports.ts';
-import { KIB, answer, echo, gate, startPort } from './port-fixture.ts';
+import { PATIENCE, KIB, answer, echo, gate, startPort } from './port-fixture.ts';
 import type { RawClient } from './raw-client.ts';
 
 const HEAD = 'POST http://tools.example/x HTTP/1.1\r\nHost: tools.example\r\n';
@@ -87,8 +87,8 @@ describe('reading a body', () => {
     await using port = await startPort();
     using client = await port.connect();
     client.send(`${CHUNKED}fffffffffffffff\r\nx`);
-    await expect.poll(() => port.seen.length).toBe(1);
-    await expect.poll(() => port.listener.bufferedBytes()).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(1);
   });
 });
 
@@ -165,7 +165,7 @@ describe('a client that waits for 100 Continue', () => {
     });
     using client = await port.connect();
     client.send(EXPECT);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     expect(client.received).toBe('');
     open();
     await client.until((received) => received.includes('100 Continue'), 'an interim answer');
@@ -227,12 +227,12 @@ describe('the budget for all bodies together', () => {
       clients.push(client.send(`${withLength(20 * KIB)}${'x'.repeat(20 * KIB)}`));
     }
     const refused = (): number => clients.filter(({ received }) => received.includes('too-many-requests-held')).length;
-    await expect.poll(refused).toBeGreaterThanOrEqual(15);
+    await expect.poll(refused, PATIENCE).toBeGreaterThanOrEqual(15);
     expect(port.listener.bufferedBytes()).toBeLessThanOrEqual(100 * KIB);
     open();
     const bodies = await Promise.all(clients.map(async (client) => (await client.answer()).body));
     expect(new Set(bodies)).toEqual(new Set(['read', 'too-many-requests-held']));
-    await expect.poll(() => port.listener.bufferedBytes()).toBe(0);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(0);
     using late = await port.connect();
     expect((await late.send(`${withLength(64 * KIB)}${'x'.repeat(64 * KIB)}`).answer()).body).toBe('read');
     for (const client of clients) client[Symbol.dispose]();
@@ -243,9 +243,9 @@ describe('the budget for all bodies together', () => {
     for (let round = 0; round < 5; round += 1) {
       using client = await port.connect();
       client.send(`${withLength(60 * KIB)}${'x'.repeat(50 * KIB)}`);
-      await expect.poll(() => port.listener.bufferedBytes()).toBe(50 * KIB);
+      await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(50 * KIB);
       client.socket.destroy();
-      await expect.poll(() => port.listener.bufferedBytes()).toBe(0);
+      await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(0);
     }
   });
 
@@ -256,6 +256,6 @@ describe('the budget for all bodies together', () => {
     });
     using client = await port.connect();
     expect((await client.send(`${withLength(5)}hello`).answer()).status).toBe(500);
-    await expect.poll(() => port.listener.bufferedBytes()).toBe(0);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(0);
   });
 });

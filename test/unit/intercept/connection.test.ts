@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RawExchange } from '../../../src/model/ports.ts';
-import { KIB, answer, gate, problemOf, startPort } from './port-fixture.ts';
+import { PATIENCE, KIB, answer, gate, problemOf, startPort } from './port-fixture.ts';
 
 const get = (path: string, fields = ''): string =>
   `GET http://tools.example${path} HTTP/1.1\r\nHost: tools.example\r\n${fields}\r\n`;
@@ -187,7 +187,7 @@ describe('a client that goes away', () => {
     });
     using client = await port.connect({ allowHalfOpen: true });
     client.send(post('/', 'body'));
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     go(client);
     expect(await aborted.opened).toMatchObject({ fault: { code: 'client-gone' } });
     expect(port.refusals).toEqual([]);
@@ -202,7 +202,7 @@ describe('a client that goes away', () => {
     });
     using client = await port.connect();
     client.send('POST http://a/ HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf');
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     client.socket.destroy();
     expect(await ended.opened).toBe('client-gone');
   });
@@ -216,7 +216,7 @@ describe('a client that goes away', () => {
     using client = await port.connect();
     await client.send(get('/')).answer();
     client.socket.destroy();
-    await expect.poll(() => port.listener.openConnections()).toBe(0);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(0);
     expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   });
 });
@@ -246,7 +246,7 @@ describe('CONNECT', () => {
     });
     using client = await port.connect();
     client.send(`${get('/1')}CONNECT api.example:443 HTTP/1.1\r\n\r\n`);
-    await expect.poll(() => port.refusals.length).toBe(1);
+    await expect.poll(() => port.refusals.length, PATIENCE).toBe(1);
     open();
     const [first, second] = await client.answers(2);
     expect([first?.body, second === undefined ? null : problemOf(second).code]).toEqual([

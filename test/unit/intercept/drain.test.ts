@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDataListener } from '../../../src/intercept/data-listener.ts';
-import { SETTINGS, TestPort, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
+import { PATIENCE, SETTINGS, TestPort, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
 
 const GET = 'GET http://tools.example/x HTTP/1.1\r\nHost: tools.example\r\n\r\n';
 const LONG_MS = 10_000;
@@ -14,7 +14,7 @@ describe('draining', () => {
     });
     using client = await port.connect();
     client.send(GET + GET);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     const drained = port.listener.drain(LONG_MS);
     await expect(port.connect()).rejects.toThrow('ECONNREFUSED');
     open();
@@ -31,7 +31,7 @@ describe('draining', () => {
     using idle = await port.connect();
     using mute = await port.connect();
     await idle.send(GET).answer();
-    await expect.poll(() => port.listener.openConnections()).toBe(2);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(2);
     await port.listener.drain(LONG_MS);
     await idle.untilClosed();
     await mute.untilClosed();
@@ -57,8 +57,8 @@ describe('draining', () => {
     await using port = await startPort();
     using client = await port.connect();
     client.send('GET http://tools.example/x HTTP/1.1\r\n');
-    await expect.poll(() => client.socket.bytesWritten).toBeGreaterThan(0);
-    await expect.poll(() => port.listener.openConnections()).toBe(1);
+    await expect.poll(() => client.socket.bytesWritten, PATIENCE).toBeGreaterThan(0);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(1);
     // A second connection's answer shows that the bytes of the first have been read by now.
     using other = await port.connect();
     await other.send(GET).answer();
@@ -83,7 +83,7 @@ describe('draining', () => {
     });
     using client = await port.connect();
     client.send(GET);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     await port.listener.drain(50);
     expect(ended).toEqual(['recorded']);
     await client.untilClosed();

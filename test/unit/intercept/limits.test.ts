@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BodyPace } from '../../../src/intercept/body-pace.ts';
-import { INTERCEPT_LIMITS } from '../../../src/intercept/limits.ts';
-import { KIB, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
+import { PATIENCE, KIB, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
 import type { RawClient } from './raw-client.ts';
 
 const HEAD = 'POST http://tools.example/x HTTP/1.1\r\nHost: tools.example\r\n';
@@ -15,14 +14,6 @@ function trickle(client: RawClient, byte: string): () => void {
   return () => clearInterval(timer);
 }
 
-describe('the limits', () => {
-  it.each(Object.entries(INTERCEPT_LIMITS))('%s has a value within its bounds and a reason', (_name, limit) => {
-    expect(limit.min).toBeLessThanOrEqual(limit.value);
-    expect(limit.value).toBeLessThanOrEqual(limit.max);
-    expect(limit.why).toMatch(/\.$/u);
-  });
-});
-
 describe('slow clients', () => {
   it('that trickle a header section are answered, reported and closed', async () => {
     await using port = await startPort(echo, { headersTimeoutMs: 300 });
@@ -34,6 +25,13 @@ describe('slow clients', () => {
     stop();
     expect(port.refusals.map(({ fault }) => fault.code)).toEqual(['request-timeout']);
     expect(port.seen).toEqual([]);
+  });
+
+  it('that never send a byte are cut off without a word', async () => {
+    await using port = await startPort(echo, { headersTimeoutMs: 100 });
+    using client = await port.connect();
+    expect(await client.untilClosed()).toBe('');
+    expect(port.refusals).toEqual([]);
   });
 
   it('that trickle a later header section are too', async () => {
@@ -123,7 +121,7 @@ describe('slow clients', () => {
     );
     using client = await port.connect();
     client.send(GET);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     await new Promise((resolve) => {
       setTimeout(resolve, 300);
     });
@@ -175,13 +173,15 @@ describe('connections over the limit', () => {
     await second.send(GET).answer();
     using third = await port.connect();
     third.send(GET);
-    expect(problemOf(await third.answer())).toMatchObject({ code: 'too-many-connections', status: 503 });
+    const found = await third.answer();
+    expect(problemOf(found)).toMatchObject({ code: 'too-many-connections', status: 503 });
+    expect(found.headers.get('retry-after')).toBe('1');
     await third.untilEnded();
     expect(port.refusals.map(({ fault, head }) => [fault.code, head])).toEqual([['too-many-connections', null]]);
     expect(port.seen).toHaveLength(2);
     first.socket.destroy();
     third.socket.destroy();
-    await expect.poll(() => port.listener.openConnections()).toBe(1);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(1);
     using fourth = await port.connect();
     expect((await fourth.send(GET).answer()).status).toBe(200);
   });
@@ -193,12 +193,14 @@ describe('connections over the limit', () => {
     const flood = await Promise.allSettled(
       Array.from({ length: 150 }, async () => await port.connect({ allowHalfOpen: true })),
     );
-    await expect.poll(() => port.lines.filter(({ event }) => event === 'intercept.connections-dropped').length).toBe(1);
+    await expect
+      .poll(() => port.lines.filter(({ event }) => event === 'intercept.connections-dropped').length, PATIENCE)
+      .toBe(1);
     await first.send(GET).answers(2);
     expect(port.listener.openConnections()).toBeLessThanOrEqual(65);
     for (const client of flood) {
       if (client.status === 'fulfilled') client.value[Symbol.dispose]();
     }
-    await expect.poll(() => port.listener.openConnections()).toBe(1);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(1);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FaultError, type FaultCode } from '../../../src/model/fault.ts';
-import { KIB, gate, problemOf, startPort } from './port-fixture.ts';
+import { PATIENCE, KIB, gate, problemOf, startPort } from './port-fixture.ts';
 
 const POST = 'POST http://tools.example/x HTTP/1.1\r\nHost: tools.example\r\n';
 const GET = 'GET http://tools.example/x HTTP/1.1\r\nHost: tools.example\r\n';
@@ -225,7 +225,7 @@ describe('what cannot be read in exactly one way', () => {
     });
     using client = await port.connect();
     client.send(`${POST}Content-Length: 1\r\n\r\naTRAILING`);
-    await expect.poll(() => port.refusals.length).toBe(1);
+    await expect.poll(() => port.refusals.length, PATIENCE).toBe(1);
     resolve();
     const [first, second] = await client.answers(2);
     expect(first).toMatchObject({ status: 200, body: 'ok' });

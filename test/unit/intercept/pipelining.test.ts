@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KIB, answer, gate, startPort, problemOf } from './port-fixture.ts';
+import { PATIENCE, KIB, answer, gate, startPort, problemOf } from './port-fixture.ts';
 
 const get = (path: string, fields = ''): string =>
   `GET http://tools.example${path} HTTP/1.1\r\nHost: tools.example\r\n${fields}\r\n`;
@@ -50,7 +50,7 @@ describe('requests on one connection', () => {
     );
     using client = await port.connect();
     client.send(get('/1') + get('/2') + get('/3') + get('/4') + get('/5') + get('/6'));
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     open();
     await client.untilEnded();
     const answers = await client.answers(4);
@@ -73,14 +73,14 @@ describe('requests on one connection', () => {
     using client = await port.connect();
     const body = 'x'.repeat(60 * KIB);
     client.send(get('/1') + post('/2', body) + post('/3', body) + get('/4'));
-    await expect.poll(() => port.listener.bufferedBytes()).toBeGreaterThan(60 * KIB);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBeGreaterThan(60 * KIB);
     expect(port.listener.bufferedBytes()).toBeLessThan(100 * KIB);
     open();
     await client.untilEnded();
     const answers = await client.answers(3);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 503]);
     expect(port.refusals.map(({ fault }) => fault.code)).toEqual(['too-many-requests-held']);
-    await expect.poll(() => port.listener.bufferedBytes()).toBe(0);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(0);
   });
 
   it('give back their part of the budget when their turn never comes', async () => {
@@ -89,9 +89,9 @@ describe('requests on one connection', () => {
     });
     using client = await port.connect();
     client.send(get('/1') + post('/2', 'x') + post('/3', 'x'));
-    await expect.poll(() => port.listener.bufferedBytes()).toBeGreaterThan(0);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBeGreaterThan(0);
     client.socket.destroy();
-    await expect.poll(() => port.listener.bufferedBytes()).toBe(0);
+    await expect.poll(() => port.listener.bufferedBytes(), PATIENCE).toBe(0);
   });
 
   it('are not run when an answer before them ended the connection', async () => {
@@ -102,7 +102,7 @@ describe('requests on one connection', () => {
     });
     using client = await port.connect();
     client.send(post('/1', '') + post('/2', '') + post('/3', ''));
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     open();
     await client.untilEnded();
     expect(await client.answers(1)).toHaveLength(1);
@@ -115,9 +115,9 @@ describe('requests on one connection', () => {
     });
     using client = await port.connect();
     client.send(post('/1', '') + post('/2', ''));
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     client.socket.destroy();
-    await expect.poll(() => port.listener.openConnections()).toBe(0);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(0);
     await port.listener.drain(5_000);
     expect(port.seen).toHaveLength(1);
   });

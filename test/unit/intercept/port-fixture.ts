@@ -5,6 +5,9 @@ import { RawClient, type RawAnswer } from './raw-client.ts';
 
 export const KIB = 1024;
 
+/** How long a test waits for what must happen; a busy machine is slow. */
+export const PATIENCE = { timeout: 10_000 } as const;
+
 export const SETTINGS: InterceptSettings = {
   host: '127.0.0.1',
   port: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExchangeHandler } from '../../../src/intercept/settings.ts';
-import { answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
+import { PATIENCE, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
 
 const HANDSHAKE = [
   'GET http://tools.example/socket HTTP/1.1',
@@ -53,7 +53,7 @@ describe('a WebSocket handshake', () => {
     using client = await port.connect({ allowHalfOpen: true });
     client.send(`${HANDSHAKE}GET http://a/hidden HTTP/1.1\r\n\r\n`);
     expect((await client.answer()).status).toBe(403);
-    await expect.poll(() => port.listener.openConnections(), { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(0);
     expect(port.seen).toHaveLength(1);
   });
 
@@ -81,7 +81,7 @@ describe('a WebSocket handshake', () => {
     });
     using client = await port.connect({ allowHalfOpen: true });
     client.send(HANDSHAKE);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     client.socket[how]();
     expect(await aborted.opened).toMatchObject({ fault: { code: 'client-gone' } });
   });
@@ -96,7 +96,7 @@ describe('a WebSocket handshake', () => {
     await client.send(HANDSHAKE).until((received) => received.includes('101 Switching'), 'the switch');
     client.socket.resetAndDestroy();
     await aborted.opened;
-    await expect.poll(() => port.listener.openConnections()).toBe(0);
+    await expect.poll(() => port.listener.openConnections(), PATIENCE).toBe(0);
   });
 
   it('is cut when it was silent for too long, and not while it is judged', async () => {
@@ -110,7 +110,7 @@ describe('a WebSocket handshake', () => {
     );
     using client = await port.connect();
     client.send(HANDSHAKE);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     await new Promise((resolve) => {
       setTimeout(resolve, 200);
     });
@@ -127,7 +127,7 @@ describe('a WebSocket handshake', () => {
     });
     using client = await port.connect();
     client.send(`GET http://a/ HTTP/1.1\r\n\r\n${HANDSHAKE}`);
-    await expect.poll(() => port.seen.length).toBe(1);
+    await expect.poll(() => port.seen.length, PATIENCE).toBe(1);
     open();
     const [first, second] = await client.answers(2);
     expect([first?.body, second === undefined ? null : problemOf(second).code]).toEqual(['first', 'malformed-request']);

@@ -111,10 +111,13 @@ describe('decision cases of agent-aegis', () => {
   it.each(section('plan_cases'))('plan case %s finds the violations expected', (_, given) => {
     const loaded = loadPolicy(line({ plan_rules: given.get('rules') }), 'policy.yaml');
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.mistakes));
-    const steps = [...(given.get('types') ?? given.get('risks') ?? []) as readonly Value[]].map((step) => ({
-      type: given.has('types') ? String(step) : 'x',
-      riskLevel: given.has('risks') ? (RISK_LEVELS.find((level) => level === step) ?? 'low') : 'low',
-    }) as const);
+    const steps = [...((given.get('types') ?? given.get('risks') ?? []) as readonly Value[])].map(
+      (step) =>
+        ({
+          type: given.has('types') ? String(step) : 'x',
+          riskLevel: given.has('risks') ? (RISK_LEVELS.find((level) => level === step) ?? 'low') : 'low',
+        }) as const,
+    );
     const violations = planViolations(loaded.value.plan, steps, 0).map((violation) => violation.rule);
     expect(violations).toEqual(wantedOf(given).get('violations'));
   });

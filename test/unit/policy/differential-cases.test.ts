@@ -19,20 +19,23 @@ describe('differential cases of agent-aegis', () => {
     expect(LINES).toHaveLength(1500);
   });
 
-  it.each(LINES.map((line) => [(JSON.parse(line) as DifferentialCase).id, line]))('decides %s as expected', (_, line) => {
-    const given = JSON.parse(line) as DifferentialCase;
-    const answer = answerCase(line, { policy: null, now: NOW });
-    const wanted = given.gateway ?? given.expect;
-    if (wanted['error'] === undefined || wanted['at'] === 'evaluate') return checkDecision(answer, wanted, given.id);
-    // A pattern that means the same in linear time may be accepted instead.
-    if (given.regex_dialect && answer['error'] === undefined) return checkDecision(answer, given.expect, given.id);
-    expect(answer).toEqual({
-      id: given.id,
-      error: 'load',
-      at: expect.stringMatching(/^[\w.[\]]+:\d+:\d+$/u),
-      message: expect.stringMatching(/\w/u),
-    });
-  });
+  it.each(LINES.map((line) => [(JSON.parse(line) as DifferentialCase).id, line]))(
+    'decides %s as expected',
+    (_, line) => {
+      const given = JSON.parse(line) as DifferentialCase;
+      const answer = answerCase(line, { policy: null, now: NOW });
+      const wanted = given.gateway ?? given.expect;
+      if (wanted['error'] === undefined || wanted['at'] === 'evaluate') return checkDecision(answer, wanted, given.id);
+      // A pattern that means the same in linear time may be accepted instead.
+      if (given.regex_dialect && answer['error'] === undefined) return checkDecision(answer, given.expect, given.id);
+      expect(answer).toEqual({
+        id: given.id,
+        error: 'load',
+        at: expect.stringMatching(/^[\w.[\]]+:\d+:\d+$/u),
+        message: expect.stringMatching(/\w/u),
+      });
+    },
+  );
 });
 
 function checkDecision(answer: object, wanted: DifferentialCase['expect'], id: string): void {
@@ -40,6 +43,10 @@ function checkDecision(answer: object, wanted: DifferentialCase['expect'], id: s
     expect(answer).toEqual({ id, ...wanted });
     return;
   }
-  expect(answer).toMatchObject({ id, approval: 'block', ...(wanted['rule'] === undefined ? {} : { rule: wanted['rule'] }) });
+  expect(answer).toMatchObject({
+    id,
+    approval: 'block',
+    ...(wanted['rule'] === undefined ? {} : { rule: wanted['rule'] }),
+  });
   expect(answer).toHaveProperty('reason', expect.stringContaining('could not be evaluated'));
 }

@@ -1,0 +1,193 @@
+import { createHmac } from 'node:crypto';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Decimal, isList, isMap, type Value, type ValueMap } from '../../src/model/value.ts';
+import { createRedactor } from '../../src/redaction/redact.ts';
+import { judgeName } from '../../src/redaction/secret-names.ts';
+import { redactText } from '../../src/redaction/secret-text.ts';
+import { redactUrl } from '../../src/redaction/secret-url.ts';
+import { SHAPED } from '../unit/redaction/corpus.ts';
+
+const digest = (text: string): string => createHmac('sha256', 'a key').update(text).digest('hex');
+const redactor = createRedactor({ digest, extraKeys: [] });
+const MAX_BYTES = 4_096;
+
+/** The counterexample that a property has; empty when it has none. */
+function counterexample(property: fc.IProperty<unknown>, numRuns = 1_000): string {
+  return fc.defaultReportMessage(fc.check(property, { numRuns })) ?? '';
+}
+
+const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.json(), fc.webUrl());
+const { value } = fc.letrec<{ value: Value }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom(null, true, false),
+    fc.bigInt(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => new Decimal(number, String(number))),
+    anyText,
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.array(fc.tuple(anyText, tie('value')), { maxLength: 4 }).map((entries) => new Map(entries)),
+  ),
+}));
+const params: fc.Arbitrary<ValueMap> = fc
+  .array(fc.tuple(anyText, value), { maxLength: 6 })
+  .map((entries) => new Map(entries));
+
+const PLANTED = 'k7Qz';
+/** The value with every text in it replaced by one to look for. */
+function plant(given: Value): Value {
+  if (typeof given === 'string') return PLANTED;
+  if (isList(given)) return given.map(plant);
+  if (!isMap(given)) return given;
+  return new Map([...given.values()].map((member, index) => [`x${index}`, plant(member)]));
+}
+
+describe('any parameters', () => {
+  it('are redacted within the bound, the same each time, and never thrown at', () => {
+    const property = fc.property(params, (given) => {
+      const json = JSON.stringify(redactor.params(given, null, MAX_BYTES));
+      return Buffer.byteLength(json) <= MAX_BYTES && json === JSON.stringify(redactor.params(given, null, MAX_BYTES));
+    });
+    expect(counterexample(property)).toBe('');
+  });
+
+  it('never show a secret, wherever in them it stands', () => {
+    const shaped = fc.constantFrom(...SHAPED);
+    const wrap = fc.constantFrom<((text: string) => Value)[]>(
+      (text) => text,
+      (text) => [[text]],
+      (text) => new Map([['a', text]]),
+      (text) => JSON.stringify({ a: [text] }),
+      (text) => encodeURIComponent(text),
+      (text) => JSON.stringify(JSON.stringify(text)),
+      (text) => `see ${text} there`,
+      (text) => encodeURIComponent(JSON.stringify([text])),
+    );
+    const property = fc.property(shaped, wrap, fc.nat(6000), ({ secret: text, before, after }, wrapped, padding) => {
+      const given = wrapped(`${' '.repeat(padding)}${before}${text}${after}`);
+      const json = JSON.stringify(redactor.params(new Map([['note', given]]), null, MAX_BYTES));
+      return !json.includes(text.slice(-10)) && !json.includes(text.slice(-30, -20) || text);
+    });
+    expect(counterexample(property, 2_000)).toBe('');
+  });
+
+  it('never show a value under the name of a secret', () => {
+    const property = fc.property(fc.constantFrom('password', 'api_key', 'clientSecret'), value, (name, given) => {
+      return !JSON.stringify(redactor.params(new Map([[name, plant(given)]]), null, MAX_BYTES)).includes(PLANTED);
+    });
+    expect(counterexample(property)).toBe('');
+  });
+});
+
+describe('any text', () => {
+  it('is redacted without being thrown at', () => {
+    const property = fc.property(
+      fc.oneof(
+        anyText,
+        fc
+          .array(
+            fc.constantFrom(
+              '%',
+              '%7B',
+              '"',
+              '{',
+              '\\',
+              ':',
+              '=',
+              'password',
+              'Bearer ',
+              '://',
+              '@',
+              '-----BEGIN PRIVATE KEY-----',
+              '\ud800',
+              '\0',
+            ),
+          )
+          .map((parts) => parts.join('')),
+      ),
+      (text) => {
+        return typeof redactor.text(text) === 'string' && typeof redactor.url(text) === 'string';
+      },
+    );
+    expect(counterexample(property, 3_000)).toBe('');
+  });
+});
+
+describe('the work for a text grows no faster than the text', () => {
+  const UNITS = [
+    'a',
+    ' ',
+    '=',
+    ':',
+    '%',
+    '%25',
+    '%7B',
+    '"',
+    '\\"',
+    '{',
+    '[',
+    '{"a":',
+    '-',
+    '--a ',
+    '-u a:b ',
+    'eyJ',
+    'eyJ.',
+    'sk-',
+    'sk-a',
+    'xox',
+    'AKIA',
+    'ghp_',
+    '1//0',
+    'SG.a',
+    'bearer ',
+    'bearer a',
+    'basic ',
+    'basic a',
+    '://',
+    '://a:',
+    '://a@',
+    'a:a@',
+    '4111 ',
+    '4',
+    '4111-1111-',
+    '4111111111111111 ',
+    '-----BEGIN PRIVATE KEY-----',
+    '-----BEGIN ',
+    '-----END',
+    'password=',
+    'password="',
+    'authorization: ',
+    'cookie:',
+    '_',
+    'a_',
+    'aB',
+    'a.',
+    'a-',
+    'A1',
+    'a="',
+    'a &',
+    '/',
+    '?',
+    '&a=',
+    '\n',
+    'pypi-',
+    'discord.com/api/webhooks/1',
+    'hooks.slack.com/services/',
+    '[redacted sha256:',
+  ];
+
+  // 200,000 characters take about a tenth of a second; with work that grows by the square they would take longer than
+  // a test may.
+  it.each(UNITS)('also when it repeats %j', (unit) => {
+    const text = unit.repeat(Math.ceil(200_000 / unit.length));
+    expect(redactText(text, RULES)).not.toBe('');
+    expect(redactUrl(text, RULES)).not.toBe('');
+    expect(judgeName(text, new Set(['x']))).toMatch(/^(?:plain|texts|all)$/u);
+  });
+});
+
+const RULES = {
+  isSecret: (name: string) => judgeName(name, new Set()) !== 'plain',
+  mark: () => '[secret]',
+  value: (given: Value) => given,
+};
