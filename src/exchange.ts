@@ -1,5 +1,5 @@
 import { bodyPlan } from './action/classify.ts';
-import { changedPart } from './binding/fingerprint.ts';
+import { changedPart, voidReasonOf } from './binding/fingerprint.ts';
 import { intentRecord, outcomeRecord, refusalRecord } from './evidence/records.ts';
 import { holdFault, problemMembers } from './evidence/refusal.ts';
 import { askFor, factsOf, idempotencyKeyOf, judgeIn, stepsOf, viewOf } from './judgement.ts';
@@ -149,8 +149,8 @@ async function judgeAgain(call: Call, held: Granted, ask: ApprovalAsk): Promise<
   if (!now.ok) return stop({ fault: now.fault, judged, approval });
   const changed = changedPart(ask.binding, now.value.binding);
   if (changed !== null) {
-    await call.approvals.annul(approval, `${changed} changed`);
-    const detail = `approval ${approval.name} is void: the ${changed} changed since it was asked for`;
+    await call.approvals.annul(approval, voidReasonOf(changed));
+    const detail = `approval ${approval.name} is void: ${voidReasonOf(changed)}`;
     return stop({ fault: { code: 'approval-void', detail }, judged, approval });
   }
   if (call.raw.signal.aborted) {

@@ -73,7 +73,16 @@ const FEED_STOP_MS = 5_000;
  * stopped again.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  await using parts = new AsyncDisposableStack();
+  const parts = new AsyncDisposableStack();
+  try {
+    return await startParts(options, parts);
+  } catch (error) {
+    await parts.disposeAsync();
+    throw error;
+  }
+}
+
+async function startParts(options: GatewayOptions, parts: AsyncDisposableStack): Promise<Gateway> {
   const { config, log, clock } = options;
   const foundation = await layFoundation(options, parts);
   const { journal, store, telemetry } = foundation;
@@ -95,12 +104,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     control: control.path,
     approvers_by: control.approversBy,
   });
-  const running = parts.move();
   return {
     data: { host: data.address, port: data.port },
     admin: { host: admin.host, port: admin.port },
     controlSocket: control.path,
-    [Symbol.asyncDispose]: async () => await running.disposeAsync(),
+    [Symbol.asyncDispose]: async () => await parts.disposeAsync(),
   };
 }
 
@@ -119,9 +127,10 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
     pid: process.pid,
     acceptBrokenChain: options.acceptBrokenChain ?? false,
   });
-  parts.defer(async () => await closeJournal(journal));
   const feed = startFeed({ journal, sink: openSqliteSink(join(config.data_dir, 'audit.db')), log });
+  // The feed ends last, so that the database has what the journal took in the end.
   parts.defer(async () => await feed.stop(FEED_STOP_MS));
+  parts.defer(async () => await closeJournal(journal));
   const history = new MemoryHistory();
   await rebuildHistory(history, journal.dir, clock.now() - MAX_SESSION_MS);
   const { store, gate } = openApprovals(options, journal, parts);

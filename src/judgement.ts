@@ -115,15 +115,15 @@ export interface Known {
 
 /** What may be stored of a call, judged or not. */
 export function viewOf(world: World, head: RawHead, known: Known): CallView {
-  const { judged } = known;
-  const request = judged?.request ?? known.request;
-  const body = judged?.body ?? known.body ?? null;
-  return {
-    request: request === undefined ? redactRawHead(head, world.redactor) : redactRequest(request, body, world.redactor),
-    actions: judged === undefined ? [] : redactActions(judged.actions, world.redactor),
-    verdict: judged?.verdict ?? null,
-    approval: known.approval ?? null,
-  };
+  const { judged, approval = null } = known;
+  const { redactor } = world;
+  if (judged !== undefined) {
+    const request = redactRequest(judged.request, judged.body, redactor);
+    return { request, actions: redactActions(judged.actions, redactor), verdict: judged.verdict, approval };
+  }
+  const { request, body = null } = known;
+  const view = request === undefined ? redactRawHead(head, redactor) : redactRequest(request, body, redactor);
+  return { request: view, actions: [], verdict: null, approval };
 }
 
 /** What every record of an exchange starts with. */

@@ -63,7 +63,7 @@ async function ask(port: number, text: string, until: () => boolean): Promise<nu
   let received = 0;
   socket.on('error', reject);
   socket.on('close', () => reject(new Error('the relay closed the connection')));
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     if (size === 0) size = sizeOf(chunk.toString('latin1'));
     received += chunk.byteLength;
     if (received === size) {

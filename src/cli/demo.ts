@@ -1,4 +1,5 @@
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
@@ -35,13 +36,25 @@ async function demo(options: DemoOptions, io: CommandIo): Promise<void> {
   const folder = resolve(io.cwd, options.dataDir);
   // Without a terminal there is nobody who could read the command and approve.
   const auto = options.auto === true || io.columns === null;
-  await using parts = new AsyncDisposableStack();
+  const parts = new AsyncDisposableStack();
+  try {
+    if ((await play(folder, auto, { io, parts })) === 'untrue') io.exit(EXIT_FOUND);
+  } finally {
+    await parts.disposeAsync();
+  }
+}
+
+async function play(
+  folder: string,
+  auto: boolean,
+  { io, parts }: { readonly io: CommandIo; readonly parts: AsyncDisposableStack },
+): Promise<'told' | 'untrue' | 'stopped'> {
   const toolApi = parts.use(await startToolApi());
   const config = await prepare(folder, toolApi.port);
   const clock = new StoryClock(io.clock);
   clock.set(STORY_BEGINS);
-  const logFile = parts.use(await open(join(folder, 'gateway.log'), 'a', 0o600));
-  const lines = logFile.createWriteStream({ autoClose: false });
+  const lines = createWriteStream(join(folder, 'gateway.log'), { mode: 0o600 });
+  parts.defer(async () => await new Promise<void>((done) => lines.end(done)));
   const gateway = parts.use(
     await startGateway({
       config,
@@ -54,9 +67,7 @@ async function demo(options: DemoOptions, io: CommandIo): Promise<void> {
     }),
   );
   const shown = relative(io.cwd, folder) || '.';
-  const ended = await tellStory({ io, auto, folder: shown, dataDir: folder, clock, gateway, toolApi, begins: STORY_BEGINS });
-  await new Promise<void>((done) => lines.end(done));
-  if (ended === 'untrue') io.exit(EXIT_FOUND);
+  return await tellStory({ io, auto, folder: shown, dataDir: folder, clock, gateway, toolApi, begins: STORY_BEGINS });
 }
 
 async function prepare(folder: string, toolApiPort: number): Promise<Parameters<typeof startGateway>[0]['config']> {
@@ -65,7 +76,8 @@ async function prepare(folder: string, toolApiPort: number): Promise<Parameters<
   const text = demoGateway(toolApiPort);
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, text);
-  await writeFile(join(folder, 'policy.yaml'), withoutSchema(STARTER_POLICY));
+  // The story should not stand still for half a minute; people who wait for a human may.
+  await writeFile(join(folder, 'policy.yaml'), withoutSchema(STARTER_POLICY).replace('wait: 30s', 'wait: 1s'));
   await writeFile(join(folder, 'actions.yaml'), withoutSchema(STARTER_ACTIONS));
   const loaded = loadConfig(text, file, {});
   if (!loaded.ok) throw new MistakesError(loaded.mistakes);

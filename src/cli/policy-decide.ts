@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { answerCase, type CaseAnswer, type CaseDefaults } from '../policy/cases.ts';
@@ -41,8 +41,7 @@ async function decideCases(options: DecideOptions, io: CommandIo): Promise<void>
   const [policy] = options.policy === undefined ? [] : await readOrFail([options.policy], io.cwd);
   const defaults = { policy: policy ?? null, now: io.clock.now() };
   if (options.cases === '-') return await answerAll(process.stdin, defaults, io);
-  await using file = await open(resolve(io.cwd, options.cases));
-  await answerAll(file.createReadStream({ autoClose: false }), defaults, io);
+  await answerAll(createReadStream(resolve(io.cwd, options.cases)), defaults, io);
 }
 
 async function answerAll(bytes: AsyncIterable<Uint8Array>, defaults: CaseDefaults, io: CommandIo): Promise<void> {

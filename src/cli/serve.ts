@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly config?: string;
   readonly dataDir?: string;
   readonly checkConfig?: boolean;
+  readonly acceptBrokenChain?: boolean;
 }
 
 /** What `serve` runs on: a file, or what is built in. */
@@ -33,6 +34,7 @@ export function registerServe(program: Command, io: CommandIo): void {
     .description('Run the gateway until Ctrl-C or SIGTERM; then finish what runs, and exit 0.')
     .option('-c, --config <file>', `the configuration (default: ./${DEFAULT_CONFIG}, else what is built in)`)
     .option('--data-dir <folder>', 'where journal and databases are kept, over the configuration')
+    .option('--accept-broken-chain', 'go on in a new journal segment, whose first record names the breaks')
     .option('--check-config', 'load configuration, policies and action maps, say what is wrong, and do not start')
     .addHelpText(
       'after',
@@ -55,11 +57,12 @@ async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
     gateway = await startGateway({
       config,
       configFile,
-      builtIn: BUILT_IN,
+      builtIn: configFile === null ? BUILT_IN : null,
       environment: io.env,
       clock: io.clock,
       log,
       version: versionOf(io.env),
+      acceptBrokenChain: options.acceptBrokenChain === true,
     });
   } catch (error) {
     if (!(error instanceof MistakesError)) log.error('gateway.not-started', { problem: messageOf(error) });

@@ -64,10 +64,11 @@ defaults:
   approval: approve
 
 rules:
-  # Nothing that deletes much at once, whoever asks.
+  # Nothing that deletes more than ten at once, or does not say how many.
   - name: bulk_delete
-    match: { type: "*delete*" }
+    match: { type: bulk_delete }
     conditions: { param_gt: { count: 10 } }
+    on_missing: block
     risk_level: critical
     approval: block
 

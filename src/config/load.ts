@@ -4,15 +4,10 @@ import type { Loaded } from '../document/mistake.ts';
 import { readYaml } from '../document/yaml.ts';
 import { configSchema, type Config } from './schema.ts';
 
-/** The environment variables that stand over gateway.yaml, mostly for the downward API of Kubernetes. */
-export const ENVIRONMENT = {
-  AEGIS_DATA_DIR: 'data_dir',
-  AEGIS_AGENT_ID: 'agent.id',
-  AEGIS_AGENT_NAMESPACE: 'agent.namespace',
-  AEGIS_AGENT_SERVICE_ACCOUNT: 'agent.service_account',
-  AEGIS_AGENT_POD: 'agent.pod',
-} as const;
-
+/**
+ * The environment. `AEGIS_DATA_DIR` and `AEGIS_AGENT_ID`, `_NAMESPACE`, `_SERVICE_ACCOUNT` and `_POD` stand over the file,
+ * mostly for the downward API of Kubernetes.
+ */
 export type Environment = { readonly [name: string]: string | undefined };
 
 /**

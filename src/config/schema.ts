@@ -120,7 +120,6 @@ export const configSchema = z
   .describe('The configuration of Aegis Gateway.');
 
 export type Config = Readonly<z.output<typeof configSchema>>;
-export type RouteConfig = Config['routes'][string];
 
 function limitsSchema(): z.ZodType<LimitValues, Partial<Record<LimitName, string | number>> | undefined> {
   const shape: Record<string, z.ZodType> = {};

@@ -1,3 +1,5 @@
+import { showKey } from './key.ts';
+
 /** A place in a file; line and column count from 1. */
 export interface Position {
   readonly file: string;
@@ -45,7 +47,7 @@ export function formatPath(path: readonly (string | number)[]): string {
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
     else if (/^[A-Za-z_][A-Za-z0-9_-]*$/u.test(step)) text += text === '' ? step : `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
+    else text += `[${showKey(step)}]`;
   }
   return text;
 }

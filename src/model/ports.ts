@@ -1,6 +1,6 @@
 import type { ApprovalAsk, ApprovalPhase, ApprovalRecord, ApproverDecision, HoldOutcome } from './approval.ts';
 import type { Client } from './client.ts';
-import type { Approval, ApprovalTerms, RiskLevel } from './decision.ts';
+import type { Approval, RiskLevel } from './decision.ts';
 import type { Fault, FaultCode, Outcome } from './fault.ts';
 import type { AuditRecord, RecordBody, Result } from './record.ts';
 import type { CanonicalRequest, Entry, RawHead, RequestBody } from './request.ts';
@@ -181,5 +181,3 @@ export interface Meter {
   /** Time that the gateway itself took until the verdict. */
   judged(seconds: number): void;
 }
-
-export type { ApprovalTerms };

@@ -44,7 +44,7 @@ export function canonicalize(head: RawHead, settings: RequestSettings): Outcome<
   const fields = readFields(head.rawHeaders, settings);
   if (!fields.ok) return fields;
   if (fields.value.get('host') === null && httpVersion !== '1.0')
-    return failed('bad-host', 'expected a Host field, found none');
+    return failed('conflicting-host', 'expected one Host field, found none');
   const framing = readFraming(fields.value, httpVersion);
   if (!framing.ok) return framing;
   const connection = readConnection(fields.value, { method, httpVersion, framing: framing.value });

@@ -58,7 +58,7 @@ describe('serve', () => {
     const gateway = await startGatewayProcess({});
     const second = await runCli(['serve', '--config', join(gateway.folder, 'gateway.yaml')]);
     expect(second.code).toBe(2);
-    expect(second.stdout + second.stderr).toMatch(/another gateway|in use|locked/u);
+    expect(second.stdout + second.stderr).toMatch(/only writer of the journal/u);
     await gateway[Symbol.asyncDispose]();
   });
 

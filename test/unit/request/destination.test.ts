@@ -34,7 +34,7 @@ describe('the forward proxy takes absolute URLs', () => {
     ['another port in Host', 'http://example.com/', host('example.com:81'), 'conflicting-host'],
     ['the port of the other scheme in Host', 'http://example.com/', host('example.com:443'), 'conflicting-host'],
     ['two Host fields', 'http://example.com/', ['Host', 'example.com', 'Host', 'example.com'], 'conflicting-host'],
-    ['no Host field', 'http://example.com/', [], 'bad-host'],
+    ['no Host field', 'http://example.com/', [], 'conflicting-host'],
     ['an empty Host field', 'http://example.com/', host(''), 'bad-host'],
     ['a list in Host', 'http://example.com/', host('example.com, other.example'), 'bad-host'],
     ['user information in Host', 'http://example.com/', host('a@example.com'), 'bad-host'],
@@ -108,7 +108,7 @@ describe('a route', () => {
 
   it('is refused with an invalid Host, though Host chooses nothing', () => {
     expect(verdict(route('/routes/tickets/a', { rawHeaders: host('a b') }))).toBe('bad-host');
-    expect(verdict(route('/routes/tickets/a', { rawHeaders: [] }))).toBe('bad-host');
+    expect(verdict(route('/routes/tickets/a', { rawHeaders: [] }))).toBe('conflicting-host');
     expect(verdict(route('/routes/tickets/a', { rawHeaders: [...host('a'), ...host('b')] }))).toBe('conflicting-host');
   });
 
