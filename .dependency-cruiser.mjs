@@ -1,5 +1,5 @@
 /** Who may import whom. ARCHITECTURE.md holds the same as a table, and a test compares the two. */
-import { FOLDERS, PACKAGE_OWNERS } from './scripts/architecture.mjs';
+import { FOLDERS, PACKAGE_OWNERS, PURE } from './scripts/architecture.mjs';
 
 const inFolder = (names) => `^src/(?:${names.join('|')})/`;
 const everyFolder = Object.keys(FOLDERS);
@@ -33,15 +33,32 @@ const ownerRules = Object.entries(PACKAGE_OWNERS).map(([name, owners]) => ({
 export default {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '^src/main\\.ts$' }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: {},
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
-    { name: 'declared', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: 'node_modules/@types/' } },
+    {
+      name: 'declared',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: 'node_modules/@types/' },
+    },
     {
       name: 'roots-import-nothing-back',
       comment: 'only cli and main may import the composition root, only the root the exchange',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(?:main|gateway|exchange|judgement)\\.ts$', '^src/cli/', '^src/gateway/'] },
-      to: { path: '^src/(?:main|gateway|exchange|judgement)\\.ts$' },
+      from: { path: '^src/', pathNot: ['^src/[^/]+\\.ts$', '^src/cli/'] },
+      to: { path: '^src/[^/]+\\.ts$' },
+    },
+    {
+      name: 'exchange-knows-no-adapter',
+      comment: 'the order of the stages is written against ports',
+      severity: 'error',
+      from: { path: '^src/(?:exchange|judgement)\\.ts$' },
+      to: { path: '^src/', pathNot: [inFolder(['model', ...PURE]), '^src/judgement\\.ts$'] },
     },
     ...folderRules,
     ...pureRules,
@@ -51,6 +68,10 @@ export default {
     tsPreCompilationDeps: true,
     parser: 'swc',
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

@@ -5,3 +5,4 @@ export interface FolderRule {
 }
 export const FOLDERS: { readonly [folder: string]: FolderRule };
 export const PACKAGE_OWNERS: { readonly [name: string]: readonly string[] };
+export const PURE: readonly string[];

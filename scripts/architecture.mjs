@@ -1,6 +1,7 @@
-/** The import table of src/: one row a folder. `pure` folders touch no socket, file, clock or process. */
-const PURE = ['policy', 'action', 'request', 'redaction', 'binding', 'evidence', 'visible'];
+/** The stages that exchange.ts calls by name. */
+export const PURE = ['policy', 'action', 'request', 'redaction', 'binding', 'evidence', 'visible'];
 
+/** The import table of src/: one row a folder. `pure` folders touch no socket, file, clock or process. */
 export const FOLDERS = {
   model: { imports: [], pure: true },
   document: { imports: ['model'], pure: true },
@@ -8,7 +9,7 @@ export const FOLDERS = {
   policy: { imports: ['model', 'document'], pure: true },
   request: { imports: ['model', 'document'], pure: true },
   action: { imports: ['model', 'document', 'request'], pure: true },
-  redaction: { imports: ['model'], pure: true },
+  redaction: { imports: ['model', 'document'], pure: true },
   binding: { imports: ['model'], pure: true },
   visible: { imports: ['model'], pure: true },
   evidence: { imports: ['model'], pure: true },
@@ -20,7 +21,7 @@ export const FOLDERS = {
   admin: { imports: ['model', 'config'] },
   cli: {
     imports: ['model', 'document', 'config', ...PURE, 'approval', 'audit', 'telemetry', 'admin'],
-    files: ['^src/gateway\\.ts$'],
+    files: ['^src/(?:gateway|world)\\.ts$'],
   },
 };
 

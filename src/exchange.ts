@@ -161,7 +161,10 @@ async function judgeAgain(call: Call, held: Granted, ask: ApprovalAsk): Promise<
 }
 
 /** Intent, consumption, forwarding, outcome: in this order, and only here. */
-async function release(call: Call, known: { readonly judged: Judged; readonly approval?: ApprovalRecord }): Promise<void> {
+async function release(
+  call: Call,
+  known: { readonly judged: Judged; readonly approval?: ApprovalRecord },
+): Promise<void> {
   const { judged, approval = null } = known;
   const { world, request, body } = judged;
   const unrecorded = await recordIntent(call, known);
@@ -187,14 +190,20 @@ const NOT_SENT = { result: 'not-sent', status: null, answered: false, bytesSent:
 async function consume(call: Call, approval: ApprovalRecord): Promise<Fault | null> {
   try {
     if ((await call.approvals.consume(approval, call.id)) === 'consumed') return null;
-    return { code: 'approval-consumed', detail: `approval ${approval.name} was used by an identical request, or has ended` };
+    return {
+      code: 'approval-consumed',
+      detail: `approval ${approval.name} was used by an identical request, or has ended`,
+    };
   } catch (error) {
     if (error instanceof FaultError) return error.fault;
     return { code: 'approvals-unavailable', detail: messageOf(error) };
   }
 }
 
-async function recordIntent(call: Call, known: { readonly judged: Judged; readonly approval?: ApprovalRecord }): Promise<Fault | null> {
+async function recordIntent(
+  call: Call,
+  known: { readonly judged: Judged; readonly approval?: ApprovalRecord },
+): Promise<Fault | null> {
   const { world, verdict } = known.judged;
   const { riskLevel } = verdict.decision;
   const durable = known.approval !== undefined || riskLevel === 'high' || riskLevel === 'critical';
@@ -217,7 +226,11 @@ async function recordOutcome(call: Call, outcome: ports.ForwardOutcome): Promise
 }
 
 /** Ends a call whose steps had been counted into the session already. */
-async function withdraw(call: Call, known: { readonly judged: Judged; readonly approval?: ApprovalRecord }, fault: Fault): Promise<void> {
+async function withdraw(
+  call: Call,
+  known: { readonly judged: Judged; readonly approval?: ApprovalRecord },
+  fault: Fault,
+): Promise<void> {
   call.history.remove(known.judged.world.agent.id, call.id);
   await refuse(call, { ...known, fault });
 }
@@ -228,7 +241,11 @@ async function refuse(call: Call, end: Stop): Promise<void> {
     const view = viewOf(world, call.raw.head, end);
     await call.journal.append(refusalRecord(factsOf(world, call.id), view, end.fault), 'written');
   } catch (error) {
-    call.log.error('audit.refusal-not-recorded', { exchange: call.id, code: end.fault.code, problem: messageOf(error) });
+    call.log.error('audit.refusal-not-recorded', {
+      exchange: call.id,
+      code: end.fault.code,
+      problem: messageOf(error),
+    });
   }
   await answer(call, end);
 }

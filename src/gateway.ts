@@ -91,11 +91,18 @@ async function startParts(options: GatewayOptions, parts: AsyncDisposableStack):
   const listener = listenerOf(options, foundation);
   telemetry.observe({ listener, journal, feed: foundation.feed, store, world: () => foundation.keeper.current() });
   const readiness = (): ReturnType<typeof readinessOf> => readinessOf({ ...foundation, control });
-  const admin = parts.use(await startAdmin(config.listeners.admin, { readiness, metrics: async () => await telemetry.metrics() }));
+  const admin = parts.use(
+    await startAdmin(config.listeners.admin, { readiness, metrics: async () => await telemetry.metrics() }),
+  );
   parts.defer(async () => await listener.drain(config.limits.drain_timeout));
   const data = await listener.listen();
-  foundation.keeper.listening([data, admin].map((one) => ({ host: 'address' in one ? one.address : one.host, port: one.port })));
-  await journal.append({ kind: 'lifecycle', event: 'started', detail: `version ${options.version}`, data: { pid: process.pid } }, 'synced');
+  foundation.keeper.listening(
+    [data, admin].map((one) => ({ host: 'address' in one ? one.address : one.host, port: one.port })),
+  );
+  await journal.append(
+    { kind: 'lifecycle', event: 'started', detail: `version ${options.version}`, data: { pid: process.pid } },
+    'synced',
+  );
   log.info('gateway.ready', {
     data_host: data.address,
     data_port: data.port,
@@ -201,16 +208,23 @@ function unreadHead({ entry, remoteAddress }: PortRefusal): RawHead {
 }
 
 async function closeJournal(journal: OpenedJournal): Promise<void> {
-  await journal.append({ kind: 'lifecycle', event: 'stopped', detail: 'drained', data: {} }, 'synced').catch(() => null);
+  await journal
+    .append({ kind: 'lifecycle', event: 'stopped', detail: 'drained', data: {} }, 'synced')
+    .catch(() => null);
   await journal.close();
 }
 
 /** A file that is mounted by `subPath` never changes under a running pod, so a new policy would go unseen. */
 async function warnOfFrozenFiles({ config, configFile, log }: GatewayOptions): Promise<void> {
   const { policy, actions } = config;
-  const files = [configFile, policy.baseline, ...policy.files, ...actions.files].filter((file) => typeof file === 'string');
+  const files = [configFile, policy.baseline, ...policy.files, ...actions.files].filter(
+    (file) => typeof file === 'string',
+  );
   const mountInfo = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   for (const file of mountedOneByOne(files, mountInfo)) {
-    log.warn('config.never-updated', { file, advice: 'mount the whole ConfigMap as a folder instead of this file by subPath' });
+    log.warn('config.never-updated', {
+      file,
+      advice: 'mount the whole ConfigMap as a folder instead of this file by subPath',
+    });
   }
 }

@@ -18,7 +18,9 @@ export async function installKey(file: string): Promise<Uint8Array> {
   }
   const key = await readFile(file);
   if (key.length !== KEY_BYTES) {
-    throw new Error(`expected a key of ${KEY_BYTES} bytes in ${file}, found ${key.length}: move the file away to get a new key`);
+    throw new Error(
+      `expected a key of ${KEY_BYTES} bytes in ${file}, found ${key.length}: move the file away to get a new key`,
+    );
   }
   return key;
 }

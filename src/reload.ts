@@ -67,7 +67,12 @@ export class Reloader implements AsyncDisposable {
     if (this.#stopped) return;
     const { configFile } = this.#options;
     const { policy, actions } = this.#config;
-    const files = [...(configFile === null ? [] : [configFile]), ...(policy.baseline === undefined ? [] : [policy.baseline]), ...policy.files, ...actions.files];
+    const files = [
+      ...(configFile === null ? [] : [configFile]),
+      ...(policy.baseline === undefined ? [] : [policy.baseline]),
+      ...policy.files,
+      ...actions.files,
+    ];
     this.#watcher = new FileWatcher({ files, intervalMs: LOOK_INTERVAL_MS, changed: async () => await this.#reload() });
     await this.#watcher.start();
   }
@@ -76,8 +81,18 @@ export class Reloader implements AsyncDisposable {
     const { log } = this.#options;
     try {
       const config = await this.#take('config', await this.#readConfig(), this.#config, () => true);
-      const policy = await this.#take('policy', await loadPolicy(config, this.#options.builtIn), this.#parts.policy, sameDigest);
-      const actions = await this.#take('actions', await loadActions(config, this.#options.builtIn), this.#parts.actions, sameDigest);
+      const policy = await this.#take(
+        'policy',
+        await loadPolicy(config, this.#options.builtIn),
+        this.#parts.policy,
+        sameDigest,
+      );
+      const actions = await this.#take(
+        'actions',
+        await loadActions(config, this.#options.builtIn),
+        this.#parts.actions,
+        sameDigest,
+      );
       this.#options.apply(config, { policy, actions });
       const filesChanged = JSON.stringify(filesOf(config)) !== JSON.stringify(filesOf(this.#config));
       this.#config = config;
@@ -114,7 +129,8 @@ export class Reloader implements AsyncDisposable {
       return before;
     }
     const wasRejected = !this.status(part).ok;
-    const unchanged = part === 'config' ? JSON.stringify(before) === JSON.stringify(loaded.value) : same(before, loaded.value);
+    const unchanged =
+      part === 'config' ? JSON.stringify(before) === JSON.stringify(loaded.value) : same(before, loaded.value);
     if (unchanged && !wasRejected) return before;
     await this.#note(part, { ok: true, detail: digestDetail(loaded.value) }, 'loaded');
     return loaded.value;
@@ -139,5 +155,7 @@ function sameDigest(before: { readonly digest: string }, after: { readonly diges
 }
 
 function digestDetail(value: unknown): string {
-  return typeof value === 'object' && value !== null && 'digest' in value ? `digest ${String(value.digest)}` : 'in force';
+  return typeof value === 'object' && value !== null && 'digest' in value
+    ? `digest ${String(value.digest)}`
+    : 'in force';
 }

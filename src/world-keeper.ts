@@ -71,7 +71,9 @@ export class WorldKeeper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#upstream, ...this.#earlier].map(async (upstream) => await upstream[Symbol.asyncDispose]()));
+    await Promise.all(
+      [this.#upstream, ...this.#earlier].map(async (upstream) => await upstream[Symbol.asyncDispose]()),
+    );
   }
 
   #build(config: Config, parts: Parts, upstream: Upstream): World {
@@ -94,7 +96,10 @@ export class WorldKeeper implements AsyncDisposable {
     return {
       limits: forwardLimits(config.limits),
       routes: new Map(
-        [...routes].map(([name, { upstream }]) => [name, { upstream, credential: config.routes[name]?.credential ?? null }]),
+        [...routes].map(([name, { upstream }]) => [
+          name,
+          { upstream, credential: config.routes[name]?.credential ?? null },
+        ]),
       ),
       allowAddresses: config.upstream.allow,
       clusterApi: config.upstream.cluster_api,
@@ -106,8 +111,9 @@ export class WorldKeeper implements AsyncDisposable {
 
   /** What is bound or opened at start stays as it is; whoever changes it is told. */
   #warnOfRestart(config: Config): void {
+    const found = new Map<string, unknown>(Object.entries(config));
     for (const [key, kept] of Object.entries(keptFrom(this.#options.config))) {
-      if (JSON.stringify(config[key as keyof Config]) === JSON.stringify(kept)) continue;
+      if (JSON.stringify(found.get(key)) === JSON.stringify(kept)) continue;
       this.#options.log.warn('config.needs-restart', { key, advice: 'the new value is used after the next start' });
     }
   }

@@ -70,7 +70,12 @@ export function buildWorld(config: Config, { policy, actions }: Parts, given: Wo
   return {
     policy,
     actions,
-    request: { routes: requestRoutes(config), maxUrlBytes: limits.url, maxHeaderCount: limits.header_count, maxHeaderBytes: limits.headers },
+    request: {
+      routes: requestRoutes(config),
+      maxUrlBytes: limits.url,
+      maxHeaderCount: limits.header_count,
+      maxHeaderBytes: limits.headers,
+    },
     body: { limitBytes: limits.body, routeLimitBytes: routeLimits(config) },
     redactor: createRedactor({ digest: keyedDigest(given.redactionKey), extraKeys: config.redaction.keys }),
     upstream: given.upstream,

@@ -14,4 +14,6 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 60_000;
+// Whatever ends the measurement ends its parts.
+process.once('disconnect', () => process.exit());
 server.listen(0, '127.0.0.1', () => process.send?.(server.address()));

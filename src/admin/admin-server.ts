@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express, { type Express, type Request, type Response } from 'express';
 
 /** One thing that has to be in order for the gateway to be ready. */
@@ -38,7 +37,9 @@ export async function startAdmin(
   );
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, address);
-  const { address: host, port } = server.address() as AddressInfo;
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new TypeError('expected a TCP address to listen on');
+  const { address: host, port } = bound;
   return {
     host,
     port,

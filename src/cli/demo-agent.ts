@@ -3,7 +3,9 @@ import { request as httpRequest } from 'node:http';
 /** What the agent got back. */
 export interface AgentAnswer {
   readonly status: number;
-  readonly body: { readonly [member: string]: unknown };
+  /** The body as it came, and as members where it is a JSON object. */
+  readonly text: string;
+  readonly body: ReadonlyMap<string, unknown>;
   readonly retryAfterSeconds: number;
 }
 
@@ -25,7 +27,15 @@ export async function callThrough(proxyPort: number, { method, url, body }: Agen
       host: new URL(url).host,
       ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
     };
-    const options = { host: '127.0.0.1', port: proxyPort, method, path: url, headers, timeout: CALL_TIMEOUT_MS, agent: false as const };
+    const options = {
+      host: '127.0.0.1',
+      port: proxyPort,
+      method,
+      path: url,
+      headers,
+      timeout: CALL_TIMEOUT_MS,
+      agent: false as const,
+    };
     const request = httpRequest(options, (response) => {
       let text = '';
       response.setEncoding('utf8');
@@ -33,11 +43,16 @@ export async function callThrough(proxyPort: number, { method, url, body }: Agen
       response.on('error', fail);
       response.on('end', () => {
         const retryAfterSeconds = Number(response.headers['retry-after'] ?? 0);
-        done({ status: response.statusCode ?? 0, body: JSON.parse(text || '{}') as AgentAnswer['body'], retryAfterSeconds });
+        done({ status: response.statusCode ?? 0, text: text.trim(), body: membersOf(text), retryAfterSeconds });
       });
     });
     request.on('timeout', () => request.destroy(new Error(`the gateway did not answer within ${CALL_TIMEOUT_MS} ms`)));
     request.on('error', fail);
     request.end(payload ?? undefined);
   });
+}
+
+function membersOf(text: string): ReadonlyMap<string, unknown> {
+  const value: unknown = JSON.parse(text || 'null');
+  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
 }

@@ -21,7 +21,11 @@ export async function auditCommand(dataDir: string, io: CommandIo, args: readonl
 
 /** Approves over the control socket, as `approvals approve` does. Rejects when that is refused. */
 export async function approveOnSocket(socket: string, name: string): Promise<void> {
-  await new ControlClient(socket).decide(name, { verdict: 'approved', reason: 'the demo approves by itself', fingerprint: null });
+  await new ControlClient(socket).decide(name, {
+    verdict: 'approved',
+    reason: 'the demo approves by itself',
+    fingerprint: null,
+  });
 }
 
 /** The phase of an approval: pending, approved, denied, expired. */

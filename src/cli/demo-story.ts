@@ -68,9 +68,15 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   say(verified.text);
   const { done } = toolApi;
   checks.push(verified.ok, done.reads === 1, done.refunds === 1, done.deletions === 0, done.deployments === 0);
-  say(`\n   The shop API did: ${done.reads} read, ${done.refunds} refund, ${done.deployments} deployments, ${done.deletions} bulk deletions.`);
+  say(
+    `\n   The shop API did: ${done.reads} read, ${done.refunds} refund, ${done.deployments} deployments, ${done.deletions} bulk deletions.`,
+  );
   const told = checks.every(Boolean);
-  say(told ? bold(io, '\n   Everything happened as the policy says.') : bold(io, '\n   Something did NOT happen as the policy says: see above.'));
+  say(
+    told
+      ? bold(io, '\n   Everything happened as the policy says.')
+      : bold(io, '\n   Something did NOT happen as the policy says: see above.'),
+  );
   return told ? 'told' : 'untrue';
 }
 
@@ -82,7 +88,9 @@ async function refundStory(story: Story, refund: AgentCall): Promise<boolean | '
   if (name === null) return false;
   const socket = join(dataDir, 'control.sock');
   if (auto) {
-    io.stdout(`   Approving by itself, as a person would with: aegis-gateway approvals approve ${name} --data-dir ${folder}\n`);
+    io.stdout(
+      `   Approving by itself, as a person would with: aegis-gateway approvals approve ${name} --data-dir ${folder}\n`,
+    );
     await approveOnSocket(socket, name);
   } else {
     io.stdout(`
@@ -98,8 +106,11 @@ async function refundStory(story: Story, refund: AgentCall): Promise<boolean | '
   const ran = show(story, second, 201);
   io.stdout('   The agent does not believe its luck, and sends it again, and again:\n');
   let repeated = true;
-  for (let retry = 0; retry < RETRIES_AFTER_SUCCESS; retry += 1) repeated = show(story, await call(story, refund), 403) && repeated;
-  io.stdout(`   Each further execution would need an approval of its own. Refunds that the shop made: ${story.toolApi.done.refunds}\n`);
+  for (let retry = 0; retry < RETRIES_AFTER_SUCCESS; retry += 1)
+    repeated = show(story, await call(story, refund), 403) && repeated;
+  io.stdout(
+    `   Each further execution would need an approval of its own. Refunds that the shop made: ${story.toolApi.done.refunds}\n`,
+  );
   return asPlanned && ran && repeated;
 }
 
@@ -122,19 +133,23 @@ function chapter({ io }: Story, number: number, title: string, line: string): vo
   io.stdout(`\n${bold(io, `${number}  ${title}`)}\n   ${line}\n`);
 }
 
-function show({ io }: Story, { status, body }: AgentAnswer, expected: number): boolean {
-  const { code, detail, advice } = body;
-  const text =
-    code === undefined
-      ? `passed: ${JSON.stringify(body)}`
-      : `${String(code)}: ${String(detail)}\n       for the agent: ${String(advice)}`;
+function show({ io }: Story, answer: AgentAnswer, expected: number): boolean {
+  const { status } = answer;
+  const [code, detail, advice] = ['code', 'detail', 'advice'].map((member) => textOf(answer, member));
+  const text = code === '' ? `passed: ${answer.text}` : `${code}: ${detail}\n       for the agent: ${advice}`;
   io.stdout(`   ${paint(io, status < 400 ? 32 : 31, String(status))} ${text}\n`);
   return status === expected;
 }
 
 function approvalName({ body }: AgentAnswer): string | null {
-  const { approval } = body as { readonly approval?: { readonly name?: string } };
-  return approval?.name ?? null;
+  const approval = body.get('approval');
+  if (typeof approval !== 'object' || approval === null || !('name' in approval)) return null;
+  return typeof approval.name === 'string' ? approval.name : null;
+}
+
+function textOf({ body }: AgentAnswer, member: string): string {
+  const value = body.get(member);
+  return typeof value === 'string' ? value : '';
 }
 
 function bold(io: CommandIo, text: string): string {

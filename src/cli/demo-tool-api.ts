@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 /** What the tool API of the demo has done, so that the story can count. */
 export interface ToolApi extends AsyncDisposable {
@@ -18,8 +17,10 @@ export async function startToolApi(): Promise<ToolApi> {
     server.once('error', fail);
     server.listen({ host: '127.0.0.1', port: 0 }, ready);
   });
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new TypeError('expected a TCP address to listen on');
   return {
-    port: (server.address() as AddressInfo).port,
+    port: bound.port,
     done,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
@@ -45,7 +46,7 @@ function act(call: string, text: string, done: ToolApi['done']): readonly [numbe
   }
   if (call === 'POST /refunds') {
     done.refunds += 1;
-    return [201, { refund: `re_${done.refunds}`, ...(JSON.parse(text) as object) }];
+    return [201, { refund: `re_${done.refunds}`, of: JSON.parse(text) }];
   }
   if (call === 'POST /deployments') {
     done.deployments += 1;

@@ -28,7 +28,10 @@ export function registerDemo(program: Command, io: CommandIo): void {
     .description('Tell the story of a governed agent: a small shop API, a gateway before it, and four calls.')
     .option('--auto', 'approve the refund by itself, instead of waiting for you in a second terminal')
     .option('--data-dir <folder>', 'the folder of the demo; made anew each time', 'aegis-data/demo')
-    .addHelpText('after', '\nExamples:\n  aegis-gateway demo           you approve, in a second terminal\n  aegis-gateway demo --auto    it approves by itself')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  aegis-gateway demo           you approve, in a second terminal\n  aegis-gateway demo --auto    it approves by itself',
+    )
     .action(async (options: DemoOptions) => await demo(options, io));
 }
 

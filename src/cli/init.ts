@@ -11,8 +11,14 @@ export function registerInit(program: Command, io: CommandIo): void {
     .argument('[folder]', 'where to write', '.')
     .description('Write a commented starter: configuration, policy, action map, and their JSON Schemas for editors.')
     .option('--force', 'write over files that are there')
-    .addHelpText('after', '\nExample:\n  aegis-gateway init my-gateway && aegis-gateway serve --config my-gateway/gateway.yaml')
-    .action(async (folder: string, options: { readonly force?: boolean }) => await init(resolve(io.cwd, folder), options.force === true, io));
+    .addHelpText(
+      'after',
+      '\nExample:\n  aegis-gateway init my-gateway && aegis-gateway serve --config my-gateway/gateway.yaml',
+    )
+    .action(
+      async (folder: string, options: { readonly force?: boolean }) =>
+        await init(resolve(io.cwd, folder), options.force === true, io),
+    );
 }
 
 async function init(folder: string, force: boolean, io: CommandIo): Promise<void> {
@@ -21,10 +27,13 @@ async function init(folder: string, force: boolean, io: CommandIo): Promise<void
     'policy.yaml': STARTER_POLICY,
     'actions.yaml': STARTER_ACTIONS,
   };
-  for (const [name, schema] of Object.entries(jsonSchemas())) files[join('schemas', name)] = `${JSON.stringify(schema, null, 2)}\n`;
+  for (const [name, schema] of Object.entries(jsonSchemas()))
+    files[join('schemas', name)] = `${JSON.stringify(schema, null, 2)}\n`;
   const present = force ? [] : await presentOf(folder, Object.keys(files));
   if (present.length > 0) {
-    io.stderr(`error: nothing was written, since these are there already: ${present.join(', ')} (--force writes over them)\n`);
+    io.stderr(
+      `error: nothing was written, since these are there already: ${present.join(', ')} (--force writes over them)\n`,
+    );
     return io.exit(EXIT_USAGE);
   }
   await mkdir(join(folder, 'schemas'), { recursive: true });

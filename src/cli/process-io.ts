@@ -14,8 +14,8 @@ export function processIo(argv: readonly string[]): Omit<CommandIo, 'exit'> {
   return {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
-    colour: isTTY === true && !process.env['NO_COLOR'] && !argv.includes('--no-color'),
-    columns: isTTY === true ? (columns ?? 80) : null,
+    colour: isTTY && !process.env['NO_COLOR'] && !argv.includes('--no-color'),
+    columns: isTTY ? columns : null,
     env: process.env,
     cwd: process.cwd(),
     clock: systemClock,

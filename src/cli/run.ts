@@ -31,7 +31,12 @@ function programFor(io: CommandIo): Command {
     .showHelpAfterError('(--help shows what can be given)')
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, getOutHasColors: () => io.colour, getErrHasColors: () => io.colour });
+    .configureOutput({
+      writeOut: io.stdout,
+      writeErr: io.stderr,
+      getOutHasColors: () => io.colour,
+      getErrHasColors: () => io.colour,
+    });
   program.addHelpText(
     'after',
     `
@@ -44,7 +49,15 @@ Begin here:
 
 Exit codes: 0 all is well, 1 the command found something wrong, 2 it was called wrongly or could not work.`,
   );
-  for (const register of [registerServe, registerInit, registerDemo, registerPolicy, registerActions, registerApprovals, registerAudit]) {
+  for (const register of [
+    registerServe,
+    registerInit,
+    registerDemo,
+    registerPolicy,
+    registerActions,
+    registerApprovals,
+    registerAudit,
+  ]) {
     register(program, io);
   }
   inherit(program);

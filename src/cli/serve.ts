@@ -82,7 +82,8 @@ export const BUILT_IN = {
 } as const;
 
 async function sourceOf(options: ServeOptions, io: CommandIo): Promise<Source> {
-  const environment = options.dataDir === undefined ? io.env : { ...io.env, AEGIS_DATA_DIR: resolve(io.cwd, options.dataDir) };
+  const environment =
+    options.dataDir === undefined ? io.env : { ...io.env, AEGIS_DATA_DIR: resolve(io.cwd, options.dataDir) };
   const named = options.config ?? (existsSync(resolve(io.cwd, DEFAULT_CONFIG)) ? DEFAULT_CONFIG : null);
   const file = named === null ? null : resolve(io.cwd, named);
   const text = file === null ? 'version: 1\n' : await textOf(file);

@@ -42,7 +42,8 @@ function withPaths(config: Config, folder: string): Config {
   const routes: Record<string, Config['routes'][string]> = {};
   for (const [name, route] of Object.entries(config.routes)) {
     const { credential } = route;
-    routes[name] = credential === undefined ? route : { ...route, credential: { ...credential, file: absolute(credential.file) } };
+    routes[name] =
+      credential === undefined ? route : { ...route, credential: { ...credential, file: absolute(credential.file) } };
   }
   return {
     ...config,

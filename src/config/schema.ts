@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { duration, size } from '../document/quantity.ts';
-import { LIMITS, type Limit, type LimitName, type LimitValues } from './limits.ts';
+import { LIMITS } from './limits.ts';
+import { limitsSchema } from './limits-schema.ts';
 
 const HOST_AND_PORT = /^(?<host>\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(?<port>\d{1,5})$/u;
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/u;
@@ -49,7 +50,10 @@ const credential = z
       .refine((text) => text.split('{secret}').length === 2, { error: 'expected a text with {secret} in it once' })
       .default('Bearer {secret}')
       .describe('How the value of the header is made; {secret} stands for what the file holds.'),
-    file: z.string().min(1).describe('The file that holds the secret, such as a mounted Secret; read again when it changes.'),
+    file: z
+      .string()
+      .min(1)
+      .describe('The file that holds the secret, such as a mounted Secret; read again when it changes.'),
   })
   .describe('A credential that the gateway adds, so that the agent never has it.');
 
@@ -83,8 +87,13 @@ const upstream = z.strictObject({
   allow: z
     .array(z.string().min(1))
     .default([])
-    .describe('Addresses that may be reached although they are loopback, link-local or the like: HOST:PORT or CIDR:PORT.'),
-  cluster_api: z.array(z.string().min(1)).default([]).describe('Addresses of the cluster API, refused unless listed in allow.'),
+    .describe(
+      'Addresses that may be reached although they are loopback, link-local or the like: HOST:PORT or CIDR:PORT.',
+    ),
+  cluster_api: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Addresses of the cluster API, refused unless listed in allow.'),
   ca_files: files.default([]).describe('Certificates (PEM) that are trusted beside the built-in roots.'),
 });
 
@@ -101,13 +110,21 @@ const policy = z.strictObject({
 /** The schema of gateway.yaml: the input is what people write, the output what the gateway runs on. */
 export const configSchema = z
   .strictObject({
-    version: z.literal(1, { error: 'expected 1, the only version of this format' }).describe('The version of this format.'),
-    data_dir: z.string().min(1).default('./aegis-data').describe('Journal, audit and approval databases, control socket.'),
+    version: z
+      .literal(1, { error: 'expected 1, the only version of this format' })
+      .describe('The version of this format.'),
+    data_dir: z
+      .string()
+      .min(1)
+      .default('./aegis-data')
+      .describe('Journal, audit and approval databases, control socket.'),
     agent: agent.prefault({}),
     listeners: listeners.prefault({}),
     policy: policy.prefault({}),
     actions: z.strictObject({ files: files.default([]) }).prefault({}),
-    routes: z.record(z.string().regex(ROUTE_NAME, { error: 'expected a route name such as tickets' }), route).default({}),
+    routes: z
+      .record(z.string().regex(ROUTE_NAME, { error: 'expected a route name such as tickets' }), route)
+      .default({}),
     upstream: upstream.prefault({}),
     approvals: approvals.prefault({}),
     redaction: z
@@ -115,24 +132,8 @@ export const configSchema = z
       .prefault({})
       .describe('Further names of parameters whose values are secrets.'),
     log: z.strictObject({ format: z.enum(['json', 'text']).default('json') }).prefault({}),
-    limits: limitsSchema(),
+    limits: limitsSchema,
   })
   .describe('The configuration of Aegis Gateway.');
 
 export type Config = Readonly<z.output<typeof configSchema>>;
-
-function limitsSchema(): z.ZodType<LimitValues, Partial<Record<LimitName, string | number>> | undefined> {
-  const shape: Record<string, z.ZodType> = {};
-  for (const [name, limit] of Object.entries(LIMITS) as [LimitName, Limit][]) shape[name] = limitSchema(limit);
-  // The shape is made from the table's own keys, which the type system cannot follow through a loop.
-  return z.strictObject(shape).prefault({}) as unknown as z.ZodType<
-    LimitValues,
-    Partial<Record<LimitName, string | number>> | undefined
-  >;
-}
-
-function limitSchema(limit: Limit): z.ZodType {
-  if (limit.unit === 'count') return z.number().int().min(limit.min).max(limit.max).default(limit.value).describe(limit.why);
-  const schema = limit.unit === 'bytes' ? size(limit) : duration(limit);
-  return schema.optional().transform((value) => value ?? limit.value).describe(limit.why);
-}

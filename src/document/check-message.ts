@@ -38,7 +38,7 @@ export function describeIssue(issue: RawIssue): string {
     case 'invalid_format':
       return `${showInput(issue.input)} does not have the expected form${issue.pattern === undefined ? ` (${issue.format})` : ` ${issue.pattern}`}`;
     case 'invalid_union':
-      return describeUnion(issue.errors, issue.input);
+      return describeUnion(issue);
     case 'not_multiple_of':
       return `${showInput(issue.input)} is not a multiple of ${issue.divisor}`;
     default:
@@ -52,7 +52,8 @@ function describeType(expected: string, input: unknown): string {
   return `found ${showInput(input)}; expected ${wanted}`;
 }
 
-function describeChoice(values: readonly unknown[], input: unknown): string {
+/** A value that is none of a few. */
+export function describeChoice(values: readonly unknown[], input: unknown): string {
   const shown = values.map((value) => String(value));
   const expected = shown.length === 1 ? shown[0] : `one of ${shown.join(', ')}`;
   if (input === undefined) return `missing; expected ${expected}`;
@@ -60,12 +61,16 @@ function describeChoice(values: readonly unknown[], input: unknown): string {
   return `found ${showInput(input)}; expected ${expected}${meant}`;
 }
 
-function describeUnion(branches: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
+function describeUnion(issue: RawIssue & { code: 'invalid_union' }): string {
+  const { discriminator, input } = issue;
+  if (typeof discriminator === 'string' && Array.isArray(issue.options)) {
+    return describeChoice(issue.options, memberOf(input, discriminator));
+  }
   const wanted = new Set<string>();
-  for (const issue of branches.flat()) {
-    if (issue.path.length > 0) continue;
-    if (issue.code === 'invalid_type') wanted.add(KINDS[issue.expected] ?? issue.expected);
-    if (issue.code === 'invalid_value') for (const value of issue.values) wanted.add(String(value));
+  for (const inner of issue.errors.flat()) {
+    if (inner.path.length > 0) continue;
+    if (inner.code === 'invalid_type') wanted.add(KINDS[inner.expected] ?? inner.expected);
+    if (inner.code === 'invalid_value') for (const value of inner.values) wanted.add(String(value));
   }
   const expected = wanted.size === 0 ? 'another form' : [...wanted].join(' or ');
   return input === undefined ? `missing; expected ${expected}` : `found ${showInput(input)}; expected ${expected}`;
@@ -80,6 +85,11 @@ interface Bound {
   readonly origin: string;
   readonly limit: number | bigint;
   readonly inclusive: boolean | undefined;
+}
+
+function memberOf(input: unknown, key: string): unknown {
+  if (typeof input !== 'object' || input === null) return undefined;
+  return new Map(Object.entries(input)).get(key);
 }
 
 /** A value as a message shows it: its kind where its text would say less. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { Decimal, isList, isMap, type Value } from '../model/value.ts';
-import { describeIssue, shapeKeys } from './check-message.ts';
+import { describeChoice, describeIssue, shapeKeys } from './check-message.ts';
 import { nonTextKey } from './key.ts';
 import { formatPath, inFileOrder, suggestion, type Loaded, type Mistake } from './mistake.ts';
 import { Timestamp } from './timestamp.ts';
@@ -71,16 +71,22 @@ class Report {
     switch (issue.code) {
       case 'unrecognized_keys':
         return issue.keys.map((key) => this.#unknownKey(key, path, issue.input));
-      case 'invalid_union': {
-        const nearest = nearestBranch(issue.errors);
-        if (nearest === null) return [this.#at(path, 'value', issue.message)];
-        return nearest.flatMap((inner) => this.mistakes(inner, path));
-      }
+      case 'invalid_union':
+        return this.#union(issue, path);
       case 'invalid_key':
         return [this.#at(path, 'key', issue.issues[0]?.message ?? issue.message)];
       default:
         return [this.#at(path, 'value', issue.message)];
     }
+  }
+
+  #union(issue: Issue & { code: 'invalid_union' }, path: Path): readonly Mistake[] {
+    const branches = branchesOfThisKind(issue.errors);
+    const choice = commonChoice(branches);
+    if (choice !== null) return [this.#at([...path, ...choice.path], 'value', choice.message)];
+    const nearest = nearestBranch(branches);
+    if (nearest === null) return [this.#at(path, 'value', issue.message)];
+    return nearest.flatMap((inner) => this.mistakes(inner, path));
   }
 
   #unknownKey(key: string, path: Path, input: unknown): Mistake {
@@ -96,22 +102,36 @@ class Report {
   }
 }
 
-/**
- * The branch of a union that the author probably meant: the one that got deepest into the value, then the one with the
- * fewest complaints. Null when every branch wants another kind of value altogether.
- */
-function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | null {
-  let nearest: readonly Issue[] | null = null;
-  for (const issues of branches) {
-    if (issues.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0)) continue;
-    if (nearest === null || isNearer(issues, nearest)) nearest = issues;
-  }
-  return nearest;
+type Issues = readonly Issue[];
+
+/** The branches of a union that want this kind of value, whatever they find wrong in it. */
+function branchesOfThisKind(branches: readonly Issues[]): readonly Issues[] {
+  return branches.filter((issues) => !issues.some(wantsAnotherKind));
 }
 
-function isNearer(left: readonly Issue[], right: readonly Issue[]): boolean {
-  const wrongTag = (issues: readonly Issue[]): number =>
-    issues.filter((issue) => issue.code === 'invalid_value').length;
-  if (wrongTag(left) !== wrongTag(right)) return wrongTag(left) < wrongTag(right);
-  return left.length < right.length;
+function wantsAnotherKind(issue: Issue): boolean {
+  return issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
+}
+
+/** When every branch wants another word at one place: the place, with all the words. */
+function commonChoice(branches: readonly Issues[]): { readonly path: Path; readonly message: string } | null {
+  const wrong = branches.map((issues) => issues.find((issue) => issue.code === 'invalid_value'));
+  const [first] = wrong;
+  if (first === undefined || wrong.length < 2) return null;
+  const place = first.path.join('.');
+  if (wrong.some((issue) => issue === undefined || issue.path.join('.') !== place)) return null;
+  const words = wrong.flatMap((issue) => (issue?.code === 'invalid_value' ? issue.values : []));
+  return {
+    path: first.path.map((step) => (typeof step === 'number' ? step : String(step))),
+    message: describeChoice(words, first.input),
+  };
+}
+
+/** The branch that the author probably meant: the right word where words tell branches apart, then the fewest complaints. */
+function nearestBranch(branches: readonly Issues[]): Issues | null {
+  const wrongWords = (issues: Issues): number => issues.filter((issue) => issue.code === 'invalid_value').length;
+  const [nearest] = [...branches].sort(
+    (left, right) => wrongWords(left) - wrongWords(right) || left.length - right.length,
+  );
+  return nearest ?? null;
 }

@@ -4,7 +4,10 @@ import type { Fault } from '../model/fault.ts';
 import type { Json } from '../model/value.ts';
 
 /** The members that a problem document (RFC 9457) carries beyond its code: what an agent needs to act on it. */
-export function problemMembers(verdict: Verdict | null, approval: ApprovalRecord | null): { readonly [member: string]: Json } {
+export function problemMembers(
+  verdict: Verdict | null,
+  approval: ApprovalRecord | null,
+): { readonly [member: string]: Json } {
   const members: Record<string, Json> = {};
   if (verdict !== null) {
     const { decision } = verdict;
@@ -35,7 +38,10 @@ export function holdFault(outcome: Exclude<HoldOutcome, { kind: 'granted' }>): F
     case 'expired':
       return { code: 'approval-expired', detail: `nobody decided on approval ${outcome.approval.name} in time` };
     case 'consumed':
-      return { code: 'approval-consumed', detail: `approval ${outcome.approval.name} was used by an identical request` };
+      return {
+        code: 'approval-consumed',
+        detail: `approval ${outcome.approval.name} was used by an identical request`,
+      };
     case 'void':
       return {
         code: 'approval-void',

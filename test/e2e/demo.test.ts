@@ -30,7 +30,10 @@ describe('the demo', () => {
   it('waits for an approval from a second terminal with the command that it shows', async () => {
     // `script` gives the demo a terminal, since without one it approves by itself.
     const entry = resolve('dist/aegis-gateway.mjs');
-    const child = spawn('script', ['-qec', `${process.execPath} ${entry} demo`, '/dev/null'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('script', ['-qec', `${process.execPath} ${entry} demo`, '/dev/null'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const ended = new Promise<number | null>((done) => child.once('close', (code) => done(code)));
@@ -39,7 +42,9 @@ describe('the demo', () => {
       await new Promise((done) => child.stdout.once('data', done));
       name = /approvals approve (\S+) --data-dir/u.exec(output)?.[1] ?? '';
     }
-    const approved = await runCli(['approvals', 'approve', name, '--yes', '--data-dir', 'aegis-data/demo'], { cwd: folder });
+    const approved = await runCli(['approvals', 'approve', name, '--yes', '--data-dir', 'aegis-data/demo'], {
+      cwd: folder,
+    });
     expect(approved.code).toBe(0);
     expect(await ended).toBe(0);
     expect(output).toMatch(/Everything happened as the policy says/u);

@@ -16,7 +16,12 @@ describe('init', () => {
   it('writes a starter that loads, lints clean and starts', async () => {
     const made = await runCli(['init', 'mine'], { cwd: folder });
     expect(made).toMatchObject({ code: 0, stderr: '' });
-    expect((await readdir(join(folder, 'mine'))).toSorted()).toEqual(['actions.yaml', 'gateway.yaml', 'policy.yaml', 'schemas']);
+    expect((await readdir(join(folder, 'mine'))).toSorted()).toEqual([
+      'actions.yaml',
+      'gateway.yaml',
+      'policy.yaml',
+      'schemas',
+    ]);
     const checked = await runCli(['serve', '--config', 'mine/gateway.yaml', '--check-config'], { cwd: folder });
     expect(checked).toMatchObject({ code: 0, stderr: '' });
     expect(await runCli(['policy', 'lint', 'mine/policy.yaml'], { cwd: folder })).toMatchObject({ code: 0 });
@@ -35,7 +40,10 @@ describe('init', () => {
 
 describe('serve', () => {
   it('says every mistake of every file with its place, and exits 2', async () => {
-    await writeFile(join(folder, 'gateway.yaml'), 'version: 1\npolicy: {files: [p.yaml]}\nactions: {files: [a.yaml]}\n');
+    await writeFile(
+      join(folder, 'gateway.yaml'),
+      'version: 1\npolicy: {files: [p.yaml]}\nactions: {files: [a.yaml]}\n',
+    );
     await writeFile(join(folder, 'p.yaml'), 'version: "1"\nrules:\n  - {match: {type: x}, aproval: auto}\n');
     await writeFile(join(folder, 'a.yaml'), 'version: 1\nactions: [{acton: {type: x}}]\n');
     const checked = await runCli(['serve', '--config', 'gateway.yaml', '--check-config'], { cwd: folder });
@@ -77,15 +85,20 @@ describe('serve', () => {
 });
 
 describe('help', () => {
-  it.each([[['--help']], [['serve', '--help']], [['demo', '--help']], [['policy', '--help']], [['approvals', '--help']], [['audit', '--help']], [['actions', '--help']]])(
-    '%j needs no page',
-    async (args) => {
-      const { code, stdout } = await runCli(args);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(/Usage: aegis-gateway/u);
-      expect(stdout.split('\n').length).toBeGreaterThan(8);
-    },
-  );
+  it.each([
+    [['--help']],
+    [['serve', '--help']],
+    [['demo', '--help']],
+    [['policy', '--help']],
+    [['approvals', '--help']],
+    [['audit', '--help']],
+    [['actions', '--help']],
+  ])('%j needs no page', async (args) => {
+    const { code, stdout } = await runCli(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Usage: aegis-gateway/u);
+    expect(stdout.split('\n').length).toBeGreaterThan(8);
+  });
 
   it('suggests what was meant, and exits 2', async () => {
     const { code, stderr } = await runCli(['sevre']);

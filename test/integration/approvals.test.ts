@@ -31,7 +31,10 @@ async function start(limits: string, files: GatewayFiles = {}): Promise<GatewayP
 }
 
 async function refund({ port }: GatewayProcess, amount = 50, signal?: AbortSignal): Promise<AgentAnswer> {
-  return await throughProxy(port, `${upstream.origin}/refunds`, { body: { order: 7, amount }, ...(signal === undefined ? {} : { signal }) });
+  return await throughProxy(port, `${upstream.origin}/refunds`, {
+    body: { order: 7, amount },
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 /** Waits until the gateway holds this many pending approvals, and returns their names. */
@@ -89,7 +92,7 @@ describe('a request that needs a human', () => {
     while ((await exchanges()) < 3);
     await gateway.cli('approvals', 'approve', name, '--yes');
     const codes = (await Promise.all(answers)).map(({ status, json }) => json['code'] ?? status);
-    expect(codes.toSorted()).toEqual([200, 'approval-consumed', 'approval-consumed']);
+    expect(codes.map(String).toSorted()).toEqual(['200', 'approval-consumed', 'approval-consumed']);
     expect(upstream.seen).toHaveLength(1);
   });
 
@@ -157,7 +160,8 @@ describe('a request that needs a human', () => {
     leaving.abort();
     await expect(answer).rejects.toThrow(/abort/iu);
     let faults = '';
-    while (!faults.includes('client-gone')) faults = (await gateway.cli('audit', 'export', '--format', 'jsonl', '--kind', 'refusal')).stdout;
+    while (!faults.includes('client-gone'))
+      faults = (await gateway.cli('audit', 'export', '--format', 'jsonl', '--kind', 'refusal')).stdout;
     expect(upstream.seen).toHaveLength(0);
   });
 

@@ -40,7 +40,10 @@ async function startSocketUpstream(onConnection: (socket: Socket) => void): Prom
 const allow = (port: number, more = ''): string => `upstream: {allow: ["127.0.0.1:${port}"]}\n${more}`;
 
 /** The newest outcome or refusal of the audit trail. */
-async function lastRecord(gateway: GatewayProcess, kind: 'outcome' | 'refusal'): Promise<{ readonly [member: string]: unknown }> {
+async function lastRecord(
+  gateway: GatewayProcess,
+  kind: 'outcome' | 'refusal',
+): Promise<{ readonly [member: string]: unknown }> {
   const { stdout } = await gateway.cli('audit', 'export', '--format', 'jsonl', '--kind', kind);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}') as { readonly [member: string]: unknown };
 }
@@ -50,7 +53,10 @@ describe('an upstream that cannot be had', () => {
     const gateway = await start('');
     const answer = await throughProxy(gateway.port, 'http://127.0.0.1:9/');
     expect([answer.status, answer.json['code']]).toEqual([403, 'upstream-address-refused']);
-    expect(await lastRecord(gateway, 'outcome')).toMatchObject({ result: 'not-sent', fault: 'upstream-address-refused' });
+    expect(await lastRecord(gateway, 'outcome')).toMatchObject({
+      result: 'not-sent',
+      fault: 'upstream-address-refused',
+    });
   });
 
   it('may never be the gateway itself, listed or not', async () => {
@@ -93,7 +99,9 @@ describe('an upstream that cannot be had', () => {
 
   it('has no certificate that can be verified (fault:upstream-tls)', async () => {
     // A TLS hello answered with anything but TLS fails the handshake, as a wrong certificate does.
-    const port = await startSocketUpstream((socket) => socket.on('data', () => socket.end('HTTP/1.1 400 no TLS here\r\n\r\n')));
+    const port = await startSocketUpstream((socket) =>
+      socket.on('data', () => socket.end('HTTP/1.1 400 no TLS here\r\n\r\n')),
+    );
     const gateway = await start(`routes: {shop: {upstream: "https://127.0.0.1:${port}"}}`);
     const answer = await throughRoute(gateway.port, '/routes/shop/x');
     expect([answer.status, answer.json['code']]).toEqual([502, 'upstream-tls']);
@@ -102,10 +110,9 @@ describe('an upstream that cannot be had', () => {
   it('needs a credential whose file is gone (fault:credential-unavailable)', async () => {
     const upstream = await startHttpUpstream();
     ended.push(upstream);
-    const gateway = await start(
-      `routes: {shop: {upstream: "${upstream.origin}", credential: {file: token}}}`,
-      { files: { token: 'sesame-open-1\n' } },
-    );
+    const gateway = await start(`routes: {shop: {upstream: "${upstream.origin}", credential: {file: token}}}`, {
+      files: { token: 'sesame-open-1\n' },
+    });
     expect((await throughRoute(gateway.port, '/routes/shop/x')).status).toBe(200);
     expect(upstream.seen[0]?.headers['authorization']).toBe('Bearer sesame-open-1');
     await writeFile(join(gateway.folder, 'token'), 'sesame-open-2\n');
@@ -158,8 +165,8 @@ describe('limits of the data port', () => {
   it('refuses new requests while it shuts down, and ends with exit code 0 (fault:draining)', async () => {
     let finish: () => void = () => undefined;
     const upstream = await startHttpUpstream((request, response) => {
-      if (request.url === '/quick') return void response.end('quick');
-      finish = () => response.end('done');
+      if (request.url === '/quick') response.end('quick');
+      else finish = () => response.end('done');
     });
     ended.push(upstream);
     const gateway = await start(allow(upstream.port));
@@ -167,7 +174,8 @@ describe('limits of the data port', () => {
     let text = '';
     socket.on('data', (chunk) => (text += chunk.toString()));
     const closed = new Promise<void>((done) => socket.on('close', () => done()));
-    const line = (path: string): string => `GET ${upstream.origin}${path} HTTP/1.1\r\nHost: 127.0.0.1:${upstream.port}\r\n\r\n`;
+    const line = (path: string): string =>
+      `GET ${upstream.origin}${path} HTTP/1.1\r\nHost: 127.0.0.1:${upstream.port}\r\n\r\n`;
     socket.write(line('/slow'));
     while (upstream.seen.length < 1) await new Promise((done) => setImmediate(done));
     const stopped = gateway.stop('SIGTERM');

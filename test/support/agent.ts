@@ -29,10 +29,13 @@ export async function throughRoute(port: number, path: string, given: AgentReque
 }
 
 async function send(to: { port: number; path: string; host: string }, given: AgentRequest): Promise<AgentAnswer> {
-  const payload = given.body === undefined ? null : typeof given.body === 'string' ? given.body : JSON.stringify(given.body);
+  const payload =
+    given.body === undefined ? null : typeof given.body === 'string' ? given.body : JSON.stringify(given.body);
   const headers = {
     host: to.host,
-    ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
+    ...(payload === null
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
     ...given.headers,
   };
   return await new Promise((done, fail) => {
@@ -52,7 +55,9 @@ async function send(to: { port: number; path: string; host: string }, given: Age
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => (text += chunk));
         response.on('error', fail);
-        response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) }));
+        response.on('end', () =>
+          done({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) }),
+        );
       },
     );
     request.on('timeout', () => request.destroy(new Error('no answer in time')));

@@ -90,7 +90,8 @@ async function startIn(folder: string, env: { readonly [name: string]: string })
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
   const ready = await Promise.race([logged('gateway.ready'), exited]);
   clearTimeout(timer);
-  if (ready === null || typeof ready === 'number') throw new Error(`the gateway did not start (${String(ready)}):\n${output}`);
+  if (ready === null || typeof ready === 'number')
+    throw new Error(`the gateway did not start (${String(ready)}):\n${output}`);
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
     child.kill(signal);
     return await exited;
@@ -115,8 +116,14 @@ async function startIn(folder: string, env: { readonly [name: string]: string })
 }
 
 /** Runs the built product as a process. */
-export async function runCli(args: readonly string[], options: { readonly input?: string; readonly cwd?: string } = {}): Promise<CliResult> {
-  const child = spawn(process.execPath, [ENTRY, ...args], { stdio: ['pipe', 'pipe', 'pipe'], cwd: options.cwd ?? process.cwd() });
+export async function runCli(
+  args: readonly string[],
+  options: { readonly input?: string; readonly cwd?: string } = {},
+): Promise<CliResult> {
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: options.cwd ?? process.cwd(),
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

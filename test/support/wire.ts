@@ -16,7 +16,10 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<Wir
   const raw = await new Promise<string>((done, fail) => {
     let text = '';
     const socket = connect({ host: '127.0.0.1', port });
-    const timer = setTimeout(() => socket.destroy(new Error(`no end of the answer; so far: ${text}`)), ANSWER_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`no end of the answer; so far: ${text}`)),
+      ANSWER_TIMEOUT_MS,
+    );
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       text += chunk;
@@ -71,7 +74,8 @@ export async function startLenientUpstream(): Promise<LenientUpstream> {
     socket.on('close', () => sockets.delete(socket));
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1');
-      if (received.includes('\r\n\r\n')) socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
+      if (received.includes('\r\n\r\n'))
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
     });
   });
   await new Promise<void>((done) => server.listen({ host: '127.0.0.1', port: 0 }, done));

@@ -5,14 +5,22 @@ import { describe, expect, it } from 'vitest';
 import { FOLDERS, PACKAGE_OWNERS } from '../../scripts/architecture.mjs';
 
 interface Cruise {
-  readonly summary: { readonly totalCruised: number; readonly violations: readonly { readonly rule: { readonly name: string } }[] };
+  readonly summary: {
+    readonly totalCruised: number;
+    readonly violations: readonly { readonly rule: { readonly name: string } }[];
+  };
 }
 
 function cruise(folder: string): Cruise {
   const { stdout } = spawnSync(
     'npx',
     ['--no-install', 'depcruise', '--config', resolve('.dependency-cruiser.mjs'), '--output-type', 'json', 'src'],
-    { cwd: folder, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env: { ...process.env, PATH: `${resolve('node_modules/.bin')}:${process.env['PATH'] ?? ''}` } },
+    {
+      cwd: folder,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+      env: { ...process.env, PATH: `${resolve('node_modules/.bin')}:${process.env['PATH'] ?? ''}` },
+    },
   );
   return JSON.parse(stdout) as Cruise;
 }
@@ -30,7 +38,8 @@ describe('the dependency rule', () => {
     try {
       for (const [file, text] of Object.entries({
         'src/model/word.ts': "import '../policy/rule.ts';\nexport const word = 1;\n",
-        'src/policy/rule.ts': "import { readFileSync } from 'node:fs';\nimport type { word } from '../model/word.ts';\nexport const rule: typeof word | typeof readFileSync = 1;\n",
+        'src/policy/rule.ts':
+          "import { readFileSync } from 'node:fs';\nimport type { word } from '../model/word.ts';\nexport const rule: typeof word | typeof readFileSync = 1;\n",
         'src/forward/send.ts': "import 'express';\nimport '../audit/journal.ts';\n",
         'src/audit/journal.ts': 'export const journal = 1;\n',
       })) {
@@ -51,7 +60,8 @@ describe('the dependency rule', () => {
     for (const [folder, { imports, pure }] of Object.entries(FOLDERS)) {
       expect(page).toContain(`| ${folder} | ${imports.join(', ') || 'nothing'} | ${pure === true ? 'yes' : 'no'} |`);
     }
-    for (const [name, owners] of Object.entries(PACKAGE_OWNERS)) expect(page).toContain(`| ${name} | ${owners.join(', ')} |`);
+    for (const [name, owners] of Object.entries(PACKAGE_OWNERS))
+      expect(page).toContain(`| ${name} | ${owners.join(', ')} |`);
   });
 
   it('has a row for every folder of src', () => {

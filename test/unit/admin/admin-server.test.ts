@@ -10,7 +10,10 @@ afterEach(async () => {
 async function start(checks: readonly ReadinessCheck[]): Promise<string> {
   server = await startAdmin(
     { host: '127.0.0.1', port: 0 },
-    { readiness: () => checks, metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'aegis_up 1\n' }) },
+    {
+      readiness: () => checks,
+      metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'aegis_up 1\n' }),
+    },
   );
   return `http://127.0.0.1:${server.port}`;
 }

@@ -18,7 +18,8 @@ describe('gateway.yaml', () => {
   });
 
   it('resolves paths against its own folder', () => {
-    const text = 'version: 1\ndata_dir: data\npolicy: {files: [p.yaml]}\nroutes: {a: {upstream: "https://a.example", credential: {file: key}}}\n';
+    const text =
+      'version: 1\ndata_dir: data\npolicy: {files: [p.yaml]}\nroutes: {a: {upstream: "https://a.example", credential: {file: key}}}\n';
     const loaded = loadConfig(text, '/etc/aegis/gateway.yaml', {});
     expect(loaded).toMatchObject({
       ok: true,
@@ -31,12 +32,17 @@ describe('gateway.yaml', () => {
   });
 
   it('lets the environment name the agent, as the downward API does', () => {
-    const loaded = loadConfig('version: 1\nagent: {id: from-file}\n', '/g.yaml', { AEGIS_AGENT_ID: 'from-pod', AEGIS_AGENT_POD: 'p-0' });
+    const loaded = loadConfig('version: 1\nagent: {id: from-file}\n', '/g.yaml', {
+      AEGIS_AGENT_ID: 'from-pod',
+      AEGIS_AGENT_POD: 'p-0',
+    });
     expect(loaded).toMatchObject({ ok: true, value: { agent: { id: 'from-pod', pod: 'p-0' } } });
   });
 
   it('reports every mistake at once, with its place and what was meant', () => {
-    const found = mistakesOf('version: 1\nlistners: {}\nlimits: {body: 9 gigs}\nroutes:\n  Bad_Name: {upstream: "https://x"}\n  good: {upstream: "ftp://x"}\n');
+    const found = mistakesOf(
+      'version: 1\nlistners: {}\nlimits: {body: 9 gigs}\nroutes:\n  Bad_Name: {upstream: "https://x"}\n  good: {upstream: "ftp://x"}\n',
+    );
     expect(found).toHaveLength(4);
     expect(found[0]).toMatch(/^\/etc\/aegis\/gateway\.yaml:2:1: unknown key "listners"; did you mean "listeners"/u);
     expect(found.join('\n')).toMatch(/gateway\.yaml:3:16: limits\.body: .*a size such as 64KiB/u);
@@ -47,7 +53,11 @@ describe('gateway.yaml', () => {
   it.each([
     ['a limit beyond its bounds', 'limits: {body: 2GiB}', /1KiB to 64MiB/u],
     ['a secret in the URL of an upstream', 'routes: {a: {upstream: "https://u:p@a.example"}}', /credential\.file/u],
-    ['a credential format without the secret', 'routes: {a: {upstream: "https://a.example", credential: {file: f, format: x}}}', /\{secret\}/u],
+    [
+      'a credential format without the secret',
+      'routes: {a: {upstream: "https://a.example", credential: {file: f, format: x}}}',
+      /\{secret\}/u,
+    ],
     ['a listener without a port', 'listeners: {data: localhost}', /HOST:PORT/u],
     ['a port that is none', 'listeners: {data: "127.0.0.1:70000"}', /0 to 65535/u],
   ])('refuses %s', (_name, line, expected) => {

@@ -4,7 +4,15 @@ import { Decimal, type Value } from '../../../src/model/value.ts';
 
 describe('the canonical text of a value (RFC 8785)', () => {
   const rows: readonly (readonly [string, Value, string])[] = [
-    ['sorts keys by UTF-16 code units', new Map<string, Value>([['\u{1f600}', 1n], ['\ufb33', 2n], ['a', 3n]]), '{"a":3,"\u{1f600}":1,"\ufb33":2}'],
+    [
+      'sorts keys by UTF-16 code units',
+      new Map<string, Value>([
+        ['\u{1f600}', 1n],
+        ['\ufb33', 2n],
+        ['a', 3n],
+      ]),
+      '{"a":3,"\u{1f600}":1,"\ufb33":2}',
+    ],
     ['writes no white space', [1n, [new Map([['k', null]])], true], '[1,[{"k":null}],true]'],
     ['escapes as ECMAScript does', 'a"\\\n\u0007é', '"a\\"\\\\\\n\\u0007é"'],
     ['keeps whole numbers beyond 2^53', 12345678901234567890n, '12345678901234567890'],

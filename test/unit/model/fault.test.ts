@@ -8,7 +8,8 @@ describe('the table of faults', () => {
     const cited = new Set<string>();
     for (const file of readdirSync('test/integration', { recursive: true, encoding: 'utf8' })) {
       if (!file.endsWith('.ts')) continue;
-      for (const [, code] of readFileSync(join('test/integration', file), 'utf8').matchAll(/fault:([a-z-]+)/gu)) cited.add(code ?? '');
+      for (const [, code] of readFileSync(join('test/integration', file), 'utf8').matchAll(/fault:([a-z-]+)/gu))
+        cited.add(code ?? '');
     }
     expect([...cited].toSorted()).toEqual(Object.keys(FAULTS).toSorted());
   });
