@@ -6,6 +6,7 @@ import { AnswerRelay } from '../../src/forward/answer-relay.ts';
 import { BufferedDispatch } from '../../src/forward/buffered-dispatch.ts';
 import { Connector } from '../../src/forward/connector.ts';
 import { forwardLimits } from '../../src/forward/limits.ts';
+import { limitsSchema } from '../../src/config/limits-schema.ts';
 import { flatHeaders, framingHeaders, type OutgoingHead } from '../../src/forward/outgoing-head.ts';
 import { StreamedExchange } from '../../src/forward/streamed-exchange.ts';
 import { StreamedProxy } from '../../src/forward/streamed-proxy.ts';
@@ -19,7 +20,7 @@ type Forward = (request: IncomingMessage, response: ServerResponse, body: Buffer
 
 const [engine = '', portText = ''] = process.argv.slice(2);
 const port = Number(portText);
-const limits = { ...forwardLimits({}), upstreamKeepAliveMs: 60_000 };
+const limits = { ...forwardLimits(limitsSchema.parse({})), upstreamKeepAliveMs: 60_000 };
 const host = parseHost('127.0.0.1');
 if (!host.ok) throw new Error(host.fault.detail);
 const destination = { scheme: 'http', host: host.value, port } as const;

@@ -17,10 +17,8 @@ export interface Story {
   readonly clock: StoryClock;
   readonly gateway: Gateway;
   readonly toolApi: ToolApi;
-  readonly begins: string;
 }
 
-const NIGHT = '2026-11-25T03:00:00Z';
 /** As long as the approval itself lives; after that there is nothing left to wait for. */
 const WAIT_FOR_HUMAN_MS = 15 * 60 * 1_000;
 const RETRIES_AFTER_SUCCESS = 2;
@@ -37,8 +35,7 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   say(`
   gateway    http://127.0.0.1:${gateway.data.port}   (the agent's HTTP_PROXY)
   shop API   ${api}   (does whatever it is asked)
-  files      ${folder}   policy.yaml, actions.yaml, gateway.log; made anew
-  clock      set by the story to ${story.begins}, a Tuesday`);
+  files      ${folder}   policy.yaml, actions.yaml, gateway.log; made anew`);
   const checks: boolean[] = [];
 
   chapter(story, 1, 'The agent reads an order', 'GET /orders/7');
@@ -48,12 +45,13 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   const ids = Array.from({ length: 250 }, (_value, index) => index + 1);
   checks.push(show(story, await call(story, { method: 'POST', url: `${api}/orders/bulk-delete`, body: { ids } }), 403));
 
-  clock.set(NIGHT);
-  chapter(story, 3, `The story sets the clock to ${NIGHT}. The agent deploys`, 'POST /deployments');
+  const night = `${new Date(clock.now()).toISOString().slice(0, 10)}T03:00:00Z`;
+  clock.set(night);
+  chapter(story, 3, `The story sets the gateway's clock to ${night}. The agent deploys`, 'POST /deployments');
   const deployment = { environment: 'production', version: '1.4.2' };
   checks.push(show(story, await call(story, { method: 'POST', url: `${api}/deployments`, body: deployment }), 403));
-  clock.set(story.begins);
-  say('   The story sets the clock back to the afternoon.');
+  clock.reset();
+  say('   The story sets the clock back to the time that it is.');
 
   chapter(story, 4, 'The agent refunds 49.90 for order 7', 'POST /refunds');
   const refund = { method: 'POST', url: `${api}/refunds`, body: { order: 7, amount: 49.9 } };

@@ -14,9 +14,6 @@ import { STARTER_ACTIONS, STARTER_POLICY } from './starter.ts';
 import { StoryClock } from './story-clock.ts';
 import { versionOf } from './version.ts';
 
-/** A Tuesday afternoon, so that the story is the same on every day and at every hour. */
-const STORY_BEGINS = '2026-11-24T14:00:00Z';
-
 interface DemoOptions {
   readonly auto?: boolean;
   readonly dataDir: string;
@@ -55,7 +52,6 @@ async function play(
   const toolApi = parts.use(await startToolApi());
   const config = await prepare(folder, toolApi.port);
   const clock = new StoryClock(io.clock);
-  clock.set(STORY_BEGINS);
   const lines = createWriteStream(join(folder, 'gateway.log'), { mode: 0o600 });
   parts.defer(async () => await new Promise<void>((done) => lines.end(done)));
   const gateway = parts.use(
@@ -70,7 +66,7 @@ async function play(
     }),
   );
   const shown = relative(io.cwd, folder) || '.';
-  return await tellStory({ io, auto, folder: shown, dataDir: folder, clock, gateway, toolApi, begins: STORY_BEGINS });
+  return await tellStory({ io, auto, folder: shown, dataDir: folder, clock, gateway, toolApi });
 }
 
 async function prepare(folder: string, toolApiPort: number): Promise<Parameters<typeof startGateway>[0]['config']> {

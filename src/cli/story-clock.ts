@@ -14,6 +14,11 @@ export class StoryClock implements Clock {
     this.#offsetMs = Date.parse(instant) - this.#machine.now();
   }
 
+  /** Sets the time back to the machine's. */
+  reset(): void {
+    this.#offsetMs = 0;
+  }
+
   now(): number {
     return this.#machine.now() + this.#offsetMs;
   }

@@ -138,6 +138,27 @@ export const LIMITS = {
     max: 24 * HOUR,
     why: 'Server-sent events and WebSockets may be silent for long; a dead peer must still be noticed.',
   },
+  upstream_keep_alive: {
+    unit: 'milliseconds',
+    value: 4 * SECOND,
+    min: 100,
+    max: 10 * MINUTE,
+    why: 'Node and many other servers close an idle connection after 5 seconds; reusing one just then loses a request.',
+  },
+  upstream_connections: {
+    unit: 'count',
+    value: 2_048,
+    min: 1,
+    max: 32_768,
+    why: 'Each client connection needs one, idle ones are kept beside them; an agent that calls host after host must not use up the descriptors.',
+  },
+  response_headers: {
+    unit: 'bytes',
+    value: 64 * KIB,
+    min: 4 * KIB,
+    max: 256 * KIB,
+    why: 'Header floods from the other side (CWE-770); upstreams with many cookies and policies send 10 to 20 KiB.',
+  },
   approval_wait: {
     unit: 'milliseconds',
     value: 30 * SECOND,

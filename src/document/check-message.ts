@@ -66,14 +66,16 @@ function describeUnion(issue: RawIssue & { code: 'invalid_union' }): string {
   if (typeof discriminator === 'string' && Array.isArray(issue.options)) {
     return describeChoice(issue.options, memberOf(input, discriminator));
   }
-  const wanted = new Set<string>();
-  for (const inner of issue.errors.flat()) {
-    if (inner.path.length > 0) continue;
-    if (inner.code === 'invalid_type') wanted.add(KINDS[inner.expected] ?? inner.expected);
-    if (inner.code === 'invalid_value') for (const value of inner.values) wanted.add(String(value));
-  }
+  const wanted = new Set(issue.errors.flat().flatMap(wantedBy));
   const expected = wanted.size === 0 ? 'another form' : [...wanted].join(' or ');
   return input === undefined ? `missing; expected ${expected}` : `found ${showInput(input)}; expected ${expected}`;
+}
+
+/** What one branch of a union wants to find in the place of the value. */
+function wantedBy(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.path.length > 0) return [];
+  if (issue.code === 'invalid_type') return [KINDS[issue.expected] ?? issue.expected];
+  return issue.code === 'invalid_value' ? issue.values.map(String) : [];
 }
 
 function boundText(words: { readonly inclusive: string; readonly exclusive: string }, bound: Bound): string {

@@ -1,36 +1,7 @@
-import { LIMITS, type Limit, type LimitValues } from '../config/limits.ts';
+import type { LimitValues } from '../config/limits.ts';
 
 const KIB = 1024;
 const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
-/** The limits of forwarding, beside those that the whole gateway shares: same form, same meaning of the bounds. */
-export const FORWARD_LIMITS = {
-  connect_timeout: LIMITS.connect_timeout,
-  response_timeout: LIMITS.response_timeout,
-  idle_timeout: LIMITS.idle_timeout,
-  upstream_keep_alive: {
-    unit: 'milliseconds',
-    value: 4 * SECOND,
-    min: 100,
-    max: 10 * MINUTE,
-    why: 'Node and many other servers close an idle connection after 5 seconds; reusing one just then loses a request.',
-  },
-  upstream_connections: {
-    unit: 'count',
-    value: 2_048,
-    min: 1,
-    max: 32_768,
-    why: 'Each client connection needs one, idle ones are kept beside them; an agent that calls host after host must not use up the descriptors.',
-  },
-  response_headers: {
-    unit: 'bytes',
-    value: 64 * KIB,
-    min: 4 * KIB,
-    max: 256 * KIB,
-    why: 'Header floods from the other side (CWE-770); upstreams with many cookies and policies send 10 to 20 KiB.',
-  },
-} as const satisfies Record<string, Limit>;
 
 /** The limits as numbers, in the units of their names. */
 export interface ForwardLimits {
@@ -46,17 +17,14 @@ export interface ForwardLimits {
 }
 
 /** The limits of forwarding from those of gateway.yaml. */
-export function forwardLimits(
-  values: Partial<LimitValues & Record<keyof typeof FORWARD_LIMITS, number>>,
-): ForwardLimits {
-  const take = (name: keyof typeof FORWARD_LIMITS): number => values[name] ?? FORWARD_LIMITS[name].value;
+export function forwardLimits(limits: LimitValues): ForwardLimits {
   return {
-    connectTimeoutMs: take('connect_timeout'),
-    responseTimeoutMs: take('response_timeout'),
-    idleTimeoutMs: take('idle_timeout'),
-    upstreamKeepAliveMs: take('upstream_keep_alive'),
-    upstreamConnections: take('upstream_connections'),
-    responseHeaderBytes: take('response_headers'),
+    connectTimeoutMs: limits.connect_timeout,
+    responseTimeoutMs: limits.response_timeout,
+    idleTimeoutMs: limits.idle_timeout,
+    upstreamKeepAliveMs: limits.upstream_keep_alive,
+    upstreamConnections: limits.upstream_connections,
+    responseHeaderBytes: limits.response_headers,
   };
 }
 

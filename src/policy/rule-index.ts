@@ -160,12 +160,12 @@ class GramTable {
     for (const level of this.#levels.values()) level.seal();
   }
 
-  levels(text: string): Iterable<Level> {
+  levels(text: string): readonly Level[] {
     if (this.#levels.size === 0) return NONE;
-    const found = new Set<Level>();
+    const found: Level[] = [];
     for (let at = 0; at + GRAM_LENGTH <= text.length; at += 1) {
       const level = this.#levels.get(text.slice(at, at + GRAM_LENGTH));
-      if (level !== undefined) found.add(level);
+      if (level !== undefined && !found.includes(level)) found.push(level);
     }
     return found;
   }

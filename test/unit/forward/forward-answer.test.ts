@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { forwardLimits } from '../../../src/forward/limits.ts';
+import { limitsSchema } from '../../../src/config/limits-schema.ts';
 import { cannedServer, destination, Gateway, httpServer, RawClient, tcpServer } from './support.ts';
 
 const POST = ['POST /x HTTP/1.1', ['Content-Length: 2'], '{}'] as const;
@@ -168,7 +169,7 @@ describe.each(['buffered', 'streamed'] as const)('the answer, %s', (body) => {
     await using upstream = await cannedServer(
       `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(8_000)}\r\nContent-Length: 2\r\n\r\nok`,
     );
-    const settings = { limits: { ...forwardLimits({}), responseHeaderBytes: 4_096 } };
+    const settings = { limits: { ...forwardLimits(limitsSchema.parse({})), responseHeaderBytes: 4_096 } };
     await using gateway = await Gateway.start({ to: destination(upstream.port), body, settings });
     using client = new RawClient(gateway.port);
     client.request(...POST);

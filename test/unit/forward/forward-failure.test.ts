@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { forwardLimits } from '../../../src/forward/limits.ts';
+import { limitsSchema } from '../../../src/config/limits-schema.ts';
 import { cannedServer, destination, Gateway, httpServer, RawClient, tcpServer } from './support.ts';
 
 const POST = ['POST /x HTTP/1.1', ['Content-Length: 2'], '{}'] as const;
 const SHORT = 200;
 
 function limits(further: Partial<ReturnType<typeof forwardLimits>>): { limits: ReturnType<typeof forwardLimits> } {
-  return { limits: { ...forwardLimits({}), ...further } };
+  return { limits: { ...forwardLimits(limitsSchema.parse({})), ...further } };
 }
 
 describe.each(['buffered', 'streamed'] as const)('a failure of the upstream, %s', (body) => {

@@ -8,6 +8,7 @@ import type { Client } from '../../../src/model/client.ts';
 import type { ForwardOptions, ForwardOutcome, Log, LogFields, Upstream } from '../../../src/model/ports.ts';
 import type { CanonicalRequest, Destination, Framing, HeaderField, RequestBody } from '../../../src/model/request.ts';
 import { forwardLimits } from '../../../src/forward/limits.ts';
+import { limitsSchema } from '../../../src/config/limits-schema.ts';
 import { createRefusals } from '../../../src/forward/refusal.ts';
 import type { ForwardSettings, ForwardWorld } from '../../../src/forward/settings.ts';
 import { createUpstream } from '../../../src/forward/upstream.ts';
@@ -44,7 +45,7 @@ function isDigest(text: string): text is Digest {
 /** Settings that let a test reach its own servers on loopback, and nothing else that is refused by default. */
 export function settingsFor(ports: readonly number[], further: Partial<ForwardSettings> = {}): ForwardSettings {
   return {
-    limits: forwardLimits({}),
+    limits: forwardLimits(limitsSchema.parse({})),
     routes: new Map(),
     allowAddresses: ports.flatMap((port) => [`127.0.0.1:${port}`, `[::1]:${port}`]),
     clusterApi: [],

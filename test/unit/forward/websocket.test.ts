@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { forwardLimits } from '../../../src/forward/limits.ts';
+import { limitsSchema } from '../../../src/config/limits-schema.ts';
 import { webSocketAccept } from '../../../src/forward/upgrade-handshake.ts';
 import { destination, Gateway, httpServer, RawClient, tcpServer, type TestServer } from './support.ts';
 
@@ -165,7 +166,7 @@ describe('a WebSocket', () => {
   it('that stays silent too long is closed', async () => {
     await using upstream = await echoServer();
     await using gateway = await gatewayTo(upstream.port, {
-      settings: { limits: { ...forwardLimits({}), idleTimeoutMs: 200 } },
+      settings: { limits: { ...forwardLimits(limitsSchema.parse({})), idleTimeoutMs: 200 } },
     });
     const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/`);
     const [code] = await once(socket, 'close');
