@@ -216,12 +216,12 @@ async function recordIntent(
   }
 }
 
-/** The request has gone out by now, so an outcome that cannot be recorded is reported, and found open at the next start. */
+/** The request has gone out by now. An outcome that the journal cannot write yet it owes, and writes when it can. */
 async function recordOutcome(call: Call, outcome: ports.ForwardOutcome): Promise<void> {
   try {
     await call.journal.append(outcomeRecord(call.id, outcome, secondsOf(call) * 1_000), 'written');
   } catch (error) {
-    call.log.error('audit.outcome-not-recorded', { exchange: call.id, problem: messageOf(error) });
+    call.log.error('audit.outcome-owed', { exchange: call.id, problem: messageOf(error) });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { RecordBody, AuditRecord } from '../model/record.ts';
 import { FaultError } from '../model/fault.ts';
-import { bodyText, type Stamp } from './chain.ts';
+import { bodyText, type Unsealed } from './chain.ts';
 
 /** How much the journal holds in memory. */
 export interface JournalLimits {
@@ -29,11 +29,8 @@ export const JOURNAL_LIMITS: JournalLimits = {
 };
 
 /** A record on its way into the file. */
-export interface Pending {
-  readonly body: RecordBody;
-  readonly text: string;
+export interface Pending extends Unsealed {
   readonly bytes: number;
-  readonly stamp: Stamp;
   readonly durability: 'written' | 'synced';
   readonly resolve: (record: AuditRecord) => void;
   readonly reject: (error: Error) => void;

@@ -33,6 +33,14 @@ export interface Stamp {
   readonly time: string;
 }
 
+/** A record that has no place in the chain yet. */
+export interface Unsealed {
+  readonly body: RecordBody;
+  /** Its `bodyText`. */
+  readonly text: string;
+  readonly stamp: Stamp;
+}
+
 /** A record in its place: the value, and its line with the line feed. */
 export interface SealedRecord {
   readonly record: AuditRecord;

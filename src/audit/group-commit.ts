@@ -1,8 +1,9 @@
 import type { Clock, Log } from '../model/ports.ts';
 import type { AuditRecord, RecordBody } from '../model/record.ts';
 import { AppendQueue, messageOf, unavailable, type JournalLimits, type Pending } from './append-queue.ts';
-import { bodyText, seal, type ChainHead, type SealedRecord } from './chain.ts';
+import { bodyText, seal, type ChainHead, type SealedRecord, type Unsealed } from './chain.ts';
 import { closingRecords, type Trouble } from './closing.ts';
+import { OwedOutcomes } from './owed-outcomes.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
 /** What one write takes: enough to share the call, little enough for the first of a batch not to wait for the last. */
@@ -48,6 +49,7 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #writer: SegmentWriter;
   readonly #queue: AppendQueue;
+  readonly #owed: OwedOutcomes;
   #head: ChainHead;
   #waiting: Waiting[] = [];
   /** Records that are in the file although their append was refused. */
@@ -67,6 +69,7 @@ export class GroupCommit {
     this.#writer = options.writer;
     this.#head = options.head;
     this.#queue = new AppendQueue(options.limits);
+    this.#owed = new OwedOutcomes(options.limits.queuedRecords, options.log);
   }
 
   get head(): ChainHead {
@@ -81,10 +84,17 @@ export class GroupCommit {
   append(body: RecordBody, durability: 'written' | 'synced'): Promise<AuditRecord> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw unavailable('the journal is closed');
-      if (this.#stalls > 0) throw unavailable(this.problem ?? 'the disk does not answer');
-      const measured = this.#queue.measure(body, this.#writer.unsyncedBytes);
-      this.#queue.push({ body, ...measured, stamp: this.#stamp(), durability, resolve, reject });
-      this.#pump();
+      const stamp = this.#stamp();
+      try {
+        if (this.#stalls > 0) throw unavailable(this.problem ?? 'the disk does not answer');
+        const measured = this.#queue.measure(body, this.#writer.unsyncedBytes);
+        this.#queue.push({ body, ...measured, stamp, durability, resolve, reject });
+      } catch (error) {
+        this.#owed.keep(body, stamp);
+        throw error;
+      } finally {
+        this.#pump();
+      }
     });
   }
 
@@ -113,38 +123,40 @@ export class GroupCommit {
       setImmediate(resolve);
     });
     do await this.#commit(this.#queue.take(BATCH_BYTES));
-    while (this.#queue.length > 0);
+    while (this.#queue.length > 0 || (this.#owed.length > 0 && this.#trouble === null));
     // In the turn in which the queue was seen empty: what is appended after it starts the next run.
     this.#pumping = null;
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const closing = this.#trouble === null ? [] : this.#refused;
+    const refused = this.#trouble === null ? [] : this.#refused;
     if (this.#trouble !== null) this.#refused = [];
+    const owed = this.#owed.take();
     try {
       if (this.#writer.distrusted) await this.#repair(batch);
-      const sealed = this.#seal(batch, closing);
+      const sealed = this.#seal([...this.#closing(refused), ...owed, ...batch]);
       if (sealed.length > 0) await this.#write(batch, sealed);
     } catch (error) {
-      this.#refused = [...closing, ...this.#refused];
+      this.#refused = [...refused, ...this.#refused];
+      this.#owed.giveBack(owed);
       this.#fails('write', error);
-      this.#refuse(batch, error);
+      this.#refuseUnwritten(batch, error);
     }
   }
 
   /** After trouble, the first records say what happened: they are also what shows that the disk works again. */
-  #seal(batch: readonly Pending[], refused: readonly AuditRecord[]): readonly SealedRecord[] {
+  #closing(refused: readonly AuditRecord[]): readonly Unsealed[] {
+    if (this.#trouble === null) return [];
+    return closingRecords(refused, this.#trouble).map((body) => ({ body, text: bodyText(body), stamp: this.#stamp() }));
+  }
+
+  #seal(records: readonly Unsealed[]): readonly SealedRecord[] {
     let head = this.#head;
-    const sealNext = (body: RecordBody, text: string, stamp: Pending['stamp']): SealedRecord => {
+    return records.map(({ body, text, stamp }) => {
       const sealed = seal(body, text, stamp, head);
       head = sealed.record;
       return sealed;
-    };
-    const closing = this.#trouble === null ? [] : closingRecords(refused, this.#trouble);
-    return [
-      ...closing.map((body) => sealNext(body, bodyText(body), this.#stamp())),
-      ...batch.map(({ body, text, stamp }) => sealNext(body, text, stamp)),
-    ];
+    });
   }
 
   async #write(batch: readonly Pending[], sealed: readonly SealedRecord[]): Promise<void> {
@@ -155,6 +167,7 @@ export class GroupCommit {
     if (!inTime || this.#writer.distrusted) {
       this.#refused.push(...records);
       this.#refuse(batch, new Error(this.problem ?? 'the disk failed'));
+      this.#wake(this.#options.times.repairMs);
       return;
     }
     this.#works();
@@ -220,7 +233,9 @@ export class GroupCommit {
       this.#stalls += 1;
       const stall = new Error(`the disk has not answered for ${stallMs} ms`);
       this.#fails('wait', stall);
-      this.#refuse([...batch, ...this.#queue.take(Number.POSITIVE_INFINITY)], stall);
+      // What became of the batch is known when the disk answers; what was queued behind it is not written.
+      this.#refuse(batch, stall);
+      this.#refuseUnwritten(this.#queue.take(Number.POSITIVE_INFINITY), stall);
       this.#refuseWaiting(stall);
     }, stallMs);
     try {
@@ -235,6 +250,11 @@ export class GroupCommit {
   #refuse(batch: readonly Pending[], error: unknown): void {
     if (this.#trouble !== null) this.#trouble = { ...this.#trouble, refusals: this.#trouble.refusals + batch.length };
     for (const { reject } of batch) reject(unavailable(messageOf(error), error));
+  }
+
+  #refuseUnwritten(batch: readonly Pending[], error: unknown): void {
+    for (const { body, stamp } of batch) this.#owed.keep(body, stamp);
+    this.#refuse(batch, error);
   }
 
   #refuseWaiting(error: unknown): void {

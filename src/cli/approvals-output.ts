@@ -1,4 +1,4 @@
-import type { Json } from '../model/value.ts';
+import { Document, visit } from 'yaml';
 
 /** The forms for programs: JSON, YAML, or the names alone. */
 export const OUTPUT_FORMS = ['json', 'yaml', 'name'] as const;
@@ -15,7 +15,7 @@ export function formatFor(form: OutputForm, value: object, names: readonly strin
     case 'json':
       return `${asciiJson(value, 2)}\n`;
     case 'yaml':
-      return `${yamlLines(plain(value)).join('\n')}\n`;
+      return asciiYaml(value);
     case 'name':
       return names.map((name) => `${name}\n`).join('');
     default:
@@ -36,40 +36,21 @@ function jsonEscape(character: string): string {
   return escaped;
 }
 
-function plain(value: object): Json {
-  const copy: Json = JSON.parse(JSON.stringify(value));
-  return copy;
-}
-
-/** YAML 1.2 in which every text is in double quotes, so that none is taken for anything else. */
-function yamlLines(value: Json): readonly string[] {
-  if (isList(value)) {
-    if (value.length === 0) return ['[]'];
-    return value.flatMap((item) => yamlLines(item).map((line, index) => `${index === 0 ? '- ' : '  '}${line}`));
-  }
-  if (value === null || typeof value !== 'object') return [yamlScalar(value)];
-  const members = Object.entries(value);
-  if (members.length === 0) return ['{}'];
-  return members.flatMap(([key, item]) => {
-    const name = PLAIN_KEY.test(key) && !YAML_WORDS.test(key) ? key : yamlScalar(key);
-    const lines = yamlLines(item);
-    return isBlock(item) ? [`${name}:`, ...lines.map((line) => `  ${line}`)] : [`${name}: ${lines.join('')}`];
+/** YAML in which every text is in double quotes, so that no reader, of 1.1 or 1.2, takes one for anything else. */
+function asciiYaml(value: object): string {
+  const document = new Document(JSON.parse(JSON.stringify(value)));
+  visit(document, {
+    Scalar: (position, node) => {
+      if (typeof node.value !== 'string') return;
+      const bare = position === 'key' && PLAIN_KEY.test(node.value) && !YAML_WORDS.test(node.value);
+      node.type = bare ? 'PLAIN' : 'QUOTE_DOUBLE';
+    },
   });
+  // Beyond ASCII there is only quoted text, where an escape stands for its character (YAML 1.2.2 section 5.7).
+  return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true }).replace(BEYOND_ASCII, yamlEscape);
 }
 
-function isBlock(value: Json): boolean {
-  if (value === null || typeof value !== 'object') return false;
-  return isList(value) ? value.length > 0 : Object.keys(value).length > 0;
-}
-
-function yamlScalar(value: string | number | boolean | null): string {
-  if (typeof value !== 'string') return String(value);
-  return JSON.stringify(value).replace(BEYOND_ASCII, (character) => {
-    const code = (character.codePointAt(0) ?? 0).toString(16);
-    return character.length === 1 ? `\\u${code.padStart(4, '0')}` : `\\U${code.padStart(8, '0')}`;
-  });
-}
-
-function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
+function yamlEscape(character: string): string {
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  return character.length === 1 ? `\\u${code.padStart(4, '0')}` : `\\U${code.padStart(8, '0')}`;
 }

@@ -5,7 +5,7 @@ import type { Mark, YamlNode } from './node.ts';
  * Values after every alias is followed. 10,000 rules of 30 values each fit; a "billion laughs" (CWE-776), which is
  * harmless in memory because aliases share one value, would cost whoever walks it this many steps.
  */
-export const MAX_EXPANDED_VALUES = 1_000_000;
+const MAX_EXPANDED_VALUES = 1_000_000;
 
 /** What `&name` has named so far, and how many values the document has with every `*name` followed. */
 export class Anchors {

@@ -95,7 +95,7 @@ function memberOf(input: unknown, key: string): unknown {
 }
 
 /** A value as a message shows it: its kind where its text would say less. */
-export function showInput(input: unknown): string {
+function showInput(input: unknown): string {
   if (input === undefined) return 'nothing';
   if (input === null) return 'null';
   if (input instanceof Date) return 'a date (quote it where text is meant)';

@@ -5,7 +5,7 @@ import { Scanner } from './scanner.ts';
 import { describeToken, type Directive, type PunctuationKind, type Token } from './token.ts';
 
 /** No policy, map or configuration nests deeper; deeper nesting only serves to exhaust the stack (CWE-674). */
-export const MAX_DEPTH_LEVELS = 64;
+const MAX_DEPTH_LEVELS = 64;
 
 const DEFAULT_HANDLES: readonly (readonly [string, string])[] = [
   ['!', '!'],

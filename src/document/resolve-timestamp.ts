@@ -1,4 +1,4 @@
-import type { Resolved } from './resolve.ts';
+import type { Resolved } from './resolved.ts';
 import { Timestamp } from './timestamp.ts';
 
 const DATE = /^([0-9]{4})-([0-9][0-9]?)-([0-9][0-9]?)/u;

@@ -5,7 +5,7 @@ import { formatPath, inFileOrder, type Loaded, type Mistake, type Position } fro
 import type { Mark, YamlNode } from './node.ts';
 
 /** 10,000 rules take about 2 MiB; a larger file is a mistake or an attack on whoever loads it. */
-export const MAX_FILE_CODE_UNITS = 8 * 1024 * 1024;
+const MAX_FILE_CODE_UNITS = 8 * 1024 * 1024;
 
 /** One YAML file, read. */
 export interface YamlDocument {

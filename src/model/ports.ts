@@ -92,7 +92,8 @@ export interface Refusal {
 export interface Journal {
   /**
    * Appends a record. Resolves when it is in the file (`written`: survives the process) or on the disk (`synced`:
-   * survives the machine). Rejects with `FaultError('audit-unavailable')` when it is neither.
+   * survives the machine). Rejects with `FaultError('audit-unavailable')` when it is neither. An outcome is kept all
+   * the same, and written before anything else when the disk is back: what it tells of has happened.
    */
   append(body: RecordBody, durability: 'written' | 'synced'): Promise<AuditRecord>;
 }

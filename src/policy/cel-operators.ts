@@ -17,8 +17,7 @@ const MIN_INT = -(2n ** 63n);
 const MAX_INT = 2n ** 63n - 1n;
 
 /** The binary operators that evaluate both sides. */
-export const BINARY_OPERATORS = ['==', '!=', 'in', '<', '<=', '>', '>=', '+', '-', '*', '/', '%'] as const;
-export type CelBinaryOperator = (typeof BINARY_OPERATORS)[number];
+export type CelBinaryOperator = '==' | '!=' | 'in' | '<' | '<=' | '>' | '>=' | '+' | '-' | '*' | '/' | '%';
 
 /** Applies a binary operator. Throws `CelError` where CEL has no such overload. */
 export function applyBinary(operator: CelBinaryOperator, left: CelValue, right: CelValue, budget: Budget): CelValue {

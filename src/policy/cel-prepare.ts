@@ -8,7 +8,7 @@ const MAX_MACRO_DEPTH = 3;
 /** A longer pattern is a mistake; Aegis's own patterns end there too. */
 const MAX_PATTERN_CODE_UNITS = 1_000;
 
-export const MACROS = ['all', 'exists', 'exists_one', 'filter', 'map'] as const;
+const MACROS = ['all', 'exists', 'exists_one', 'filter', 'map'] as const;
 export type Macro = (typeof MACROS)[number];
 
 /** What is made of parts of an expression once, at load. */

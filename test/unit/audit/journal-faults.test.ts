@@ -107,6 +107,79 @@ describe('a disk that takes no more', () => {
   });
 });
 
+describe('an outcome that cannot be written', () => {
+  const events = (records: readonly AuditRecord[]): readonly string[] =>
+    records.map((record) =>
+      record.kind === 'lifecycle'
+        ? record.event
+        : `${record.kind} ${record.exchangeId}${'result' in record ? ` ${record.result}` : ''}`,
+    );
+
+  it('is refused to whoever appends it, and written before anything else when the disk works again', async () => {
+    const dir = directory();
+    const disk = faultyDisk();
+    const journal = await open(dir, { disk });
+    await journal.append(intent('x-1'), 'synced');
+    disk.write.push({ kind: 'fail', after: 100 }, { kind: 'fail', after: 0 });
+    await expect(journal.append(outcome('x-1'), 'written')).rejects.toMatchObject(refused);
+    await expect(journal.append(intent('x-2'), 'written')).rejects.toMatchObject(refused);
+    await journal.append(intent('x-3'), 'written');
+    expect(events(await expectWhole(dir, journal))).toEqual([
+      'intent x-1',
+      'recovered',
+      'outcome x-1 success',
+      'intent x-3',
+      'recovered',
+      'outcome x-3 unknown',
+    ]);
+  });
+
+  it('is written without any request when the disk works again', async () => {
+    const dir = directory();
+    const disk = faultyDisk();
+    const journal = await open(dir, { disk, times: { ...QUIET, repairMs: 1 } });
+    await journal.append(intent('x-1'), 'synced');
+    disk.write.push({ kind: 'fail', after: 0 });
+    await expect(journal.append(outcome('x-1'), 'written')).rejects.toMatchObject(refused);
+    await until(() => journal.problem() === null);
+    expect(events(await expectWhole(dir, journal))).toEqual(['intent x-1', 'recovered', 'outcome x-1 success']);
+  });
+
+  it('is written once the disk answers again, and only once where the write came through late', async () => {
+    const dir = directory();
+    const disk = faultyDisk();
+    const journal = await open(dir, { disk, times: { backgroundSyncMs: 3_600_000, stallMs: 20, repairMs: 1 } });
+    for (const id of ['x-1', 'x-2', 'x-3']) await journal.append(intent(id), 'synced');
+    const slow = gate();
+    disk.write.push(slow.opened);
+    const late = journal.append(outcome('x-1'), 'written').catch(() => 'refused');
+    await until(() => disk.write.length === 0);
+    const queued = journal.append(outcome('x-2'), 'written').catch(() => 'refused');
+    expect([await late, await queued]).toEqual(['refused', 'refused']);
+    await expect(journal.append(outcome('x-3'), 'written')).rejects.toMatchObject(refused);
+    slow.open();
+    await until(() => journal.problem() === null);
+    const found = events(await expectWhole(dir, journal));
+    expect(found.filter((event) => event.startsWith('outcome')).toSorted()).toEqual([
+      'outcome x-1 success',
+      'outcome x-2 success',
+      'outcome x-3 success',
+    ]);
+  });
+
+  it('is found as unknown at the next start, where the disk did not come back before the end', async () => {
+    const dir = directory();
+    const disk = faultyDisk();
+    const journal = await open(dir, { disk });
+    await journal.append(intent('x-1'), 'synced');
+    disk.write.push({ kind: 'fail', after: 0 }, { kind: 'fail', after: 0 });
+    await expect(journal.append(outcome('x-1'), 'written')).rejects.toMatchObject(refused);
+    await journal.close();
+    await (await open(dir)).close();
+    expect(events(recordsIn(dir))).toEqual(['intent x-1', 'recovered', 'outcome x-1 unknown']);
+  });
+});
+
 describe('a disk that fails to sync', () => {
   it('is not believed until everything since the last good sync has been written and synced again', async () => {
     const dir = directory();
