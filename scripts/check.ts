@@ -23,7 +23,9 @@ const PARTS: readonly Part[] = [
       '--reporter=./scripts/summary-reporter.ts',
     ],
   },
-  { name: 'policies', command: ['node', 'src/main.ts', 'policy', 'test', 'policies'] },
+  { name: 'policies', command: ['node', 'src/main.ts', 'policy', 'test', '--min-coverage', '100', 'policies'] },
+  { name: 'policy lint', command: ['node', 'src/main.ts', 'policy', 'lint', '--fail-on', 'note', 'policies'] },
+  { name: 'action maps', command: ['node', 'src/main.ts', 'actions', 'test', '--require-coverage', 'actions'] },
 ];
 
 interface Finished {
