@@ -1,7 +1,7 @@
 import { bodyPlan } from './action/classify.ts';
 import { changedPart, voidReasonOf } from './binding/fingerprint.ts';
 import { intentRecord, outcomeRecord, refusalRecord } from './evidence/records.ts';
-import { holdFault, problemMembers } from './evidence/refusal.ts';
+import { holdFault, problemMembers, retryAfterSeconds } from './evidence/refusal.ts';
 import { askFor, factsOf, idempotencyKeyOf, judgeIn, stepsOf, viewOf } from './judgement.ts';
 import type { Judged, Known, World } from './judgement.ts';
 import type { ApprovalAsk, ApprovalRecord } from './model/approval.ts';
@@ -147,17 +147,31 @@ async function judgeAgain(call: Call, held: Granted, ask: ApprovalAsk): Promise<
   if (judged.verdict.decision.approval === 'block') return stop({ fault: blockedBy(judged), judged, approval });
   const now = askFor(judged, call.id);
   if (!now.ok) return stop({ fault: now.fault, judged, approval });
-  const changed = changedPart(ask.binding, now.value.binding);
-  if (changed !== null) {
-    await call.approvals.annul(approval, voidReasonOf(changed));
-    const detail = `approval ${approval.name} is void: ${voidReasonOf(changed)}`;
-    return stop({ fault: { code: 'approval-void', detail }, judged, approval });
-  }
+  const outgrown = outgrownBy(approval, ask, now.value);
+  if (outgrown !== null) return stop({ fault: await annul(call, approval, outgrown), judged, approval });
   if (call.raw.signal.aborted) {
     return stop({ fault: { code: 'client-gone', detail: 'the client went away before the grant' }, judged, approval });
   }
   claim(call, judged);
   return { ok: true, value: { judged, approval } };
+}
+
+/** Why a grant does not fit what would pass now; null when it does. */
+function outgrownBy(approval: ApprovalRecord, asked: ApprovalAsk, now: ApprovalAsk): string | null {
+  const changed = changedPart(asked.binding, now.binding);
+  if (changed !== null) return voidReasonOf(changed);
+  const agreed = approval.decisions.filter(({ verdict }) => verdict === 'approved').length;
+  return agreed < now.terms.approvers ? 'more-approvers-needed' : null;
+}
+
+/** Ends a grant; the fault that its request ends with. */
+async function annul(call: Call, approval: ApprovalRecord, reason: string): Promise<Fault> {
+  try {
+    await call.approvals.annul(approval, reason);
+    return { code: 'approval-void', detail: `approval ${approval.name} is void: ${reason}` };
+  } catch (error) {
+    return approvalsFault(error);
+  }
 }
 
 /** Intent, consumption, forwarding, outcome: in this order, and only here. */
@@ -195,9 +209,12 @@ async function consume(call: Call, approval: ApprovalRecord): Promise<Fault | nu
       detail: `approval ${approval.name} was used by an identical request, or has ended`,
     };
   } catch (error) {
-    if (error instanceof FaultError) return error.fault;
-    return { code: 'approvals-unavailable', detail: messageOf(error) };
+    return approvalsFault(error);
   }
+}
+
+function approvalsFault(error: unknown): Fault {
+  return error instanceof FaultError ? error.fault : { code: 'approvals-unavailable', detail: messageOf(error) };
 }
 
 async function recordIntent(
@@ -212,7 +229,7 @@ async function recordIntent(
     await call.journal.append(record, durable ? 'synced' : 'written');
     return null;
   } catch (error) {
-    return { code: 'audit-unavailable', detail: messageOf(error) };
+    return error instanceof FaultError ? error.fault : { code: 'audit-unavailable', detail: messageOf(error) };
   }
 }
 
@@ -255,7 +272,7 @@ async function answer(call: Call, { fault, judged, approval, retryAfterMs }: Sto
   await call.refusals.answer(call.raw.client, {
     exchangeId: call.id,
     fault,
-    retryAfterSeconds: retryAfterMs === undefined ? null : Math.max(1, Math.ceil(retryAfterMs / 1_000)),
+    retryAfterSeconds: retryAfterSeconds(fault, retryAfterMs),
     extensions: problemMembers(judged?.verdict ?? null, approval ?? null),
   });
 }

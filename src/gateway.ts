@@ -8,6 +8,7 @@ import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approva
 import { openLocalStore, type LocalStore } from './approval/local-store.ts';
 import { MAX_SESSION_MS, MemoryHistory, rebuildHistory } from './audit/history.ts';
 import { openJournal, type OpenedJournal } from './audit/journal.ts';
+import { knownEndOf } from './audit/known-end.ts';
 import { startFeed, type SinkFeed } from './audit/sink-feed.ts';
 import { openSqliteSink } from './audit/sqlite-sink.ts';
 import type { Environment } from './config/load.ts';
@@ -126,6 +127,7 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   await warnOfFrozenFiles(options);
   await mkdir(config.data_dir, { recursive: true, mode: 0o700 });
   const redactionKey = await installKey(join(config.data_dir, 'redaction.key'));
+  const database = join(config.data_dir, 'audit.db');
   const journal = await openJournal({
     dir: join(config.data_dir, 'journal'),
     clock,
@@ -133,8 +135,9 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
     log,
     pid: process.pid,
     acceptBrokenChain: options.acceptBrokenChain ?? false,
+    knownEnd: () => knownEndOf(database),
   });
-  const feed = startFeed({ journal, sink: openSqliteSink(join(config.data_dir, 'audit.db')), log });
+  const feed = startFeed({ journal, sink: openSqliteSink(database), log });
   // The feed ends last, so that the database has what the journal took in the end.
   parts.defer(async () => await feed.stop(FEED_STOP_MS));
   parts.defer(async () => await closeJournal(journal));

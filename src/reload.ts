@@ -19,6 +19,8 @@ export interface PartStatus {
 const LOOK_INTERVAL_MS = 1_000;
 /** As many mistakes as a person mends at once; the rest is shown by `serve --check-config`. */
 const SHOWN_MISTAKES = 5;
+/** What happened to files while the journal could not be written; beyond that, the newest say enough. */
+const MAX_UNRECORDED = 100;
 const INITIAL: PartStatus = { ok: true, detail: 'as at start' };
 
 export interface ReloadOptions {
@@ -34,6 +36,13 @@ export interface ReloadOptions {
   readonly counted: (part: ReloadPart, result: 'loaded' | 'rejected') => void;
 }
 
+/** What became of a new version of a part. */
+interface Note {
+  readonly part: ReloadPart;
+  readonly result: 'loaded' | 'rejected';
+  readonly detail: string;
+}
+
 /** Keeps configuration, policies and action maps as their files are, and the last good version where they are wrong. */
 export class Reloader implements AsyncDisposable {
   readonly #options: ReloadOptions;
@@ -42,6 +51,10 @@ export class Reloader implements AsyncDisposable {
   #parts: Parts;
   #watcher: FileWatcher | null = null;
   #stopped = false;
+  /** What the journal could not take yet. */
+  #unrecorded: RecordBody[] = [];
+  #recording: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | null = null;
 
   constructor(options: ReloadOptions) {
     this.#options = options;
@@ -49,9 +62,10 @@ export class Reloader implements AsyncDisposable {
     this.#parts = options.parts;
   }
 
-  /** Begins to look. */
+  /** Begins to look, and takes up what changed since the files were loaded. */
   async start(): Promise<void> {
     await this.#watch();
+    await this.#reload();
   }
 
   status(part: ReloadPart): PartStatus {
@@ -60,7 +74,9 @@ export class Reloader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
     await this.#watcher?.[Symbol.asyncDispose]();
+    await this.#recording;
   }
 
   async #watch(): Promise<void> {
@@ -78,31 +94,27 @@ export class Reloader implements AsyncDisposable {
   }
 
   async #reload(): Promise<void> {
-    const { log } = this.#options;
+    const notes: Note[] = [];
+    let filesChanged = false;
     try {
-      const config = await this.#take('config', await this.#readConfig(), this.#config, () => true);
-      const policy = await this.#take(
-        'policy',
-        await loadPolicy(config, this.#options.builtIn),
-        this.#parts.policy,
-        sameDigest,
-      );
-      const actions = await this.#take(
-        'actions',
-        await loadActions(config, this.#options.builtIn),
-        this.#parts.actions,
-        sameDigest,
-      );
-      this.#options.apply(config, { policy, actions });
-      const filesChanged = JSON.stringify(filesOf(config)) !== JSON.stringify(filesOf(this.#config));
-      this.#config = config;
-      this.#parts = { policy, actions };
-      if (filesChanged) await this.#rewatch();
+      const next = await this.#load(notes);
+      this.#options.apply(next.config, next.parts);
+      filesChanged = JSON.stringify(filesOf(next.config)) !== JSON.stringify(filesOf(this.#config));
+      this.#config = next.config;
+      this.#parts = next.parts;
+      for (const note of notes) this.#note(note);
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      this.#status.set('config', { ok: false, detail: `not applied: ${detail}; the version before stays in force` });
-      log.error('config.rejected', { problem: detail });
+      const problem = error instanceof Error ? error.message : String(error);
+      const detail = `not applied: ${problem}; the version before stays in force`;
+      for (const note of notes.filter(({ part, result }) => part !== 'config' && result === 'rejected'))
+        this.#note(note);
+      this.#note({ part: 'config', result: 'rejected', detail });
     }
+    await this.#record();
+    if (!filesChanged) return;
+    await this.#rewatch();
+    // What changed between the loading and the first look at the new files would never be seen.
+    await this.#reload();
   }
 
   /** The watcher that calls this waits for it, so it must not be waited for here. */
@@ -112,6 +124,21 @@ export class Reloader implements AsyncDisposable {
     void before?.[Symbol.asyncDispose]();
   }
 
+  async #load(notes: Note[]): Promise<{ readonly config: Config; readonly parts: Parts }> {
+    const { builtIn } = this.#options;
+    const { policy, actions } = this.#parts;
+    const config = this.#take('config', await this.#readConfig(), { before: this.#config, same: sameText, notes });
+    const loadedPolicy = await loadPolicy(config, builtIn);
+    const loadedActions = await loadActions(config, builtIn);
+    return {
+      config,
+      parts: {
+        policy: this.#take('policy', loadedPolicy, { before: policy, same: sameDigest, notes }),
+        actions: this.#take('actions', loadedActions, { before: actions, same: sameDigest, notes }),
+      },
+    };
+  }
+
   async #readConfig(): Promise<Loaded<Config>> {
     const { configFile, environment } = this.#options;
     if (configFile === null) return { ok: true, value: this.#config };
@@ -119,35 +146,63 @@ export class Reloader implements AsyncDisposable {
     return texts.ok ? loadConfig(texts.value[0]?.text ?? '', configFile, environment) : texts;
   }
 
-  /** The new version of a part, or the old one where the new one is wrong; says so wherever people look. */
-  async #take<T>(part: ReloadPart, loaded: Loaded<T>, before: T, same: (before: T, after: T) => boolean): Promise<T> {
+  /** The new version of a part, or the old one where the new one is wrong; notes what is to be said of it. */
+  #take<T>(part: ReloadPart, loaded: Loaded<T>, { before, same, notes }: Taking<T>): T {
     if (!loaded.ok) {
       const shown = loaded.mistakes.slice(0, SHOWN_MISTAKES).map(formatMistake);
       const more = loaded.mistakes.length - shown.length;
       const detail = `rejected, the version before stays in force: ${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
-      await this.#note(part, { ok: false, detail }, 'rejected');
+      notes.push({ part, result: 'rejected', detail });
       return before;
     }
-    const wasRejected = !this.status(part).ok;
-    const unchanged =
-      part === 'config' ? JSON.stringify(before) === JSON.stringify(loaded.value) : same(before, loaded.value);
-    if (unchanged && !wasRejected) return before;
-    await this.#note(part, { ok: true, detail: digestDetail(loaded.value) }, 'loaded');
+    if (same(before, loaded.value) && this.status(part).ok) return before;
+    notes.push({ part, result: 'loaded', detail: digestDetail(loaded.value) });
     return loaded.value;
   }
 
-  async #note(part: ReloadPart, status: PartStatus, result: 'loaded' | 'rejected'): Promise<void> {
-    const { log, journal, counted } = this.#options;
-    this.#status.set(part, status);
+  /** Says it wherever people look; the journal is told by `#record`. */
+  #note({ part, result, detail }: Note): void {
+    const { log, counted } = this.#options;
+    const ok = result === 'loaded';
+    this.#status.set(part, { ok, detail });
     counted(part, result);
-    log[result === 'loaded' ? 'info' : 'error'](`${part}.${result}`, { detail: status.detail });
-    const record: RecordBody = { kind: 'lifecycle', event: `${part}-${result}`, detail: status.detail, data: {} };
-    await journal.append(record, 'written');
+    log[ok ? 'info' : 'error'](`${part}.${result}`, { detail });
+    this.#unrecorded.push({ kind: 'lifecycle', event: `${part}-${result}`, detail, data: {} });
+    if (this.#unrecorded.length > MAX_UNRECORDED) this.#unrecorded.shift();
   }
+
+  async #record(): Promise<void> {
+    this.#recording = this.#recording.then(async () => await this.#recordAll());
+    await this.#recording;
+  }
+
+  /** A journal that fails refuses all requests, and must not keep a new policy from coming into force: it is told later. */
+  async #recordAll(): Promise<void> {
+    try {
+      for (let [first] = this.#unrecorded; first !== undefined; [first] = this.#unrecorded) {
+        await this.#options.journal.append(first, 'written');
+        this.#unrecorded = this.#unrecorded.filter((record) => record !== first);
+      }
+    } catch {
+      if (this.#stopped) return;
+      this.#retry = setTimeout(() => void this.#record(), LOOK_INTERVAL_MS);
+      this.#retry.unref();
+    }
+  }
+}
+
+interface Taking<T> {
+  readonly before: T;
+  readonly same: (before: T, after: T) => boolean;
+  readonly notes: Note[];
 }
 
 function filesOf({ policy, actions }: Config): readonly unknown[] {
   return [policy, actions];
+}
+
+function sameText(before: Config, after: Config): boolean {
+  return JSON.stringify(before) === JSON.stringify(after);
 }
 
 function sameDigest(before: { readonly digest: string }, after: { readonly digest: string }): boolean {

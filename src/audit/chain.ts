@@ -47,19 +47,33 @@ export interface SealedRecord {
   readonly line: string;
 }
 
+/** Characters of ASCII that are printed as themselves; the rest stands in escapes. */
+const UNPRINTED = /[^\x20-\x7e]/gu;
+
 /**
- * The JSON text of a body, `kind` and `exchangeId` first, so that both can be read off a line without parsing it.
- * Throws where the value has no JSON (too deep, a cycle): the caller turns that into a fault.
+ * The JSON text of a body, `kind` and `exchangeId` first, so that both can be read off a line without parsing it. It is
+ * printable ASCII: a program reads the same, while a terminal that prints the journal obeys nothing that an agent wrote,
+ * and no tool takes one line for two (U+0085 and U+2028 end lines for some). Throws where the value has no JSON (too deep, a cycle): the caller turns that into a fault.
  */
 export function bodyText(body: RecordBody): string {
   if (!('exchangeId' in body)) {
     const { kind, ...members } = body;
-    return JSON.stringify({ kind, ...members });
+    return printable(JSON.stringify({ kind, ...members }));
   }
   const { kind, exchangeId, ...members } = body;
   if (!EXCHANGE_ID.test(exchangeId))
     throw new RangeError('expected an exchange id of up to 128 printable characters of ASCII');
-  return JSON.stringify({ kind, exchangeId, ...members });
+  return printable(JSON.stringify({ kind, exchangeId, ...members }));
+}
+
+function printable(json: string): string {
+  return json.replaceAll(UNPRINTED, (character) =>
+    Array.from({ length: character.length }, (_, unit) => escapeOf(character.charCodeAt(unit))).join(''),
+  );
+}
+
+function escapeOf(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
 }
 
 /** Puts a body after `head`. `text` is its `bodyText`, made once when it was queued. */

@@ -7,6 +7,7 @@ import { unknownOutcome } from './closing.ts';
 import { GroupCommit, JOURNAL_TIMES, type JournalTimes } from './group-commit.ts';
 import { lockDirectory } from './lock.ts';
 import { recover, type Recovered } from './recovery.ts';
+import type { SinkCursor } from './sink.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { nodeDisk, syncDirectory, type JournalDisk, type JournalPosition } from './segment.ts';
 
@@ -21,6 +22,8 @@ export interface JournalOptions {
   readonly pid: number;
   /** Go on in a new segment where the chain is broken, instead of refusing to start. */
   readonly acceptBrokenChain?: boolean;
+  /** Says, once nobody else writes, up to where the journal is known to have been on the disk. */
+  readonly knownEnd?: () => SinkCursor | null;
   readonly disk?: JournalDisk;
   readonly limits?: JournalLimits;
   readonly times?: JournalTimes;
@@ -58,7 +61,8 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   const lock = lockDirectory(dir, { pid: options.pid, since: time });
   try {
     const acceptBrokenChain = options.acceptBrokenChain ?? false;
-    const recovered = await recover({ dir, acceptBrokenChain, time, log });
+    const knownEnd = options.knownEnd?.() ?? null;
+    const recovered = await recover({ dir, acceptBrokenChain, knownEnd, time, log });
     const writer = await openWriter(options, recovered);
     const journal = new FileJournal(options, { recovered, writer, release: lock.release });
     await recordFindings(journal, recovered).catch(async (error: unknown) => {

@@ -2,7 +2,9 @@ import { truncate } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import type { Log } from '../model/ports.ts';
 import { CHAIN_START, type ChainHead, type LineHead } from './chain.ts';
+import { cutProblem } from './known-end.ts';
 import { listSegments, segmentOf, type Segment } from './segment.ts';
+import type { SinkCursor } from './sink.ts';
 import { keepTornBytes, readTail, type Tail } from './torn-tail.ts';
 import { segmentGap, chainInForce, startsNewChain, walkChain, type ChainStep } from './walk.ts';
 
@@ -43,6 +45,8 @@ export interface Recovered {
 export interface RecoveryOptions {
   readonly dir: string;
   readonly acceptBrokenChain: boolean;
+  /** Up to where the journal is known to have been on the disk; null where nothing is known. */
+  readonly knownEnd: SinkCursor | null;
   /** The moment, RFC 3339: it names the file of torn bytes. */
   readonly time: string;
   readonly log: Log;
@@ -65,12 +69,23 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       continue;
     }
     const tail = await tailAt(step, newest, state);
-    if (tail.kind !== 'changed') return await mend(options, newest, { state, tail });
+    if (tail.kind !== 'changed') {
+      await noteCut(options, state);
+      if (state.breaks.length === 0) return await mend(options, newest, { state, tail });
+    }
     noteStep(options, state, step);
   }
+  await noteCut(options, state);
   return state.breaks.length === 0
     ? await mend(options, newest, { state, tail: { kind: 'none' } })
     : goOn(options.dir, all.at(-1) ?? newest, state);
+}
+
+/** A cut leaves a chain that is whole; where it is not, the first break says more. */
+async function noteCut(options: RecoveryOptions, state: ChainState): Promise<void> {
+  if (state.breaks.length > 0) return;
+  const problem = await cutProblem(options.dir, options.knownEnd);
+  if (problem !== null) noteBreak(options, state, { place: options.dir, problem });
 }
 
 /** Only the end of the newest segment can be torn, and only where nothing was wrong before it. */

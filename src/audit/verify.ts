@@ -1,5 +1,7 @@
 import { CHAIN_START, type ChainHead } from './chain.ts';
+import { cutProblem } from './known-end.ts';
 import { listSegments } from './segment.ts';
+import type { SinkCursor } from './sink.ts';
 import { segmentGap, walkChain, type ChainStep, type WalkStart } from './walk.ts';
 
 /** A place where the journal is not what it was when it was written. */
@@ -42,11 +44,13 @@ export interface VerifyOptions {
   readonly dir: string;
   /** A record that is known from elsewhere: its number and hash. */
   readonly anchor: ChainHead | null;
+  /** Up to where the audit database beside the journal has it, where there is one. */
+  readonly knownEnd?: SinkCursor | null;
   readonly wait: (ms: number) => Promise<void>;
 }
 
 /** Checks every segment of a journal, which may be in use. Rejects with the error of the system. */
-export async function verifyJournal({ dir, anchor, wait }: VerifyOptions): Promise<Verification> {
+export async function verifyJournal({ dir, anchor, knownEnd = null, wait }: VerifyOptions): Promise<Verification> {
   const segments = await listSegments(dir);
   const findings = new Findings(anchor);
   const gap = segmentGap(segments);
@@ -62,6 +66,8 @@ export async function verifyJournal({ dir, anchor, wait }: VerifyOptions): Promi
       'the last line is not complete: a crash tore it (the gateway mends that when it starts), or it was edited';
     findings.breakAt({ file: unfinished.segment.name, line: unfinished.line.number, problem });
   }
+  const cut = findings.whole ? await cutProblem(dir, knownEnd) : null;
+  if (cut !== null) findings.breakAt({ file: 'journal', line: null, problem: cut });
   return findings.result(segments.length);
 }
 
@@ -86,6 +92,11 @@ class Findings {
   constructor(anchor: ChainHead | null) {
     this.#anchor = anchor;
     if (anchor?.seq === CHAIN_START.seq) this.#anchored = { records: 0 };
+  }
+
+  /** Whether no break was found so far. */
+  get whole(): boolean {
+    return this.#breakCount === 0;
   }
 
   take(step: Exclude<ChainStep, { kind: 'unfinished' }>): void {
@@ -125,8 +136,9 @@ class Findings {
       head: this.#head,
       breaks: this.#breaks,
       breakCount: this.#breakCount,
+      // Behind a break, the chain proves nothing of what comes before it.
       end:
-        anchor === null || this.#anchored === null
+        anchor === null || this.#anchored === null || !this.whole
           ? { kind: 'unproven' }
           : { kind: 'anchored', seq: anchor.seq, later: this.#records - this.#anchored.records },
     };

@@ -8,7 +8,8 @@ import type { Action } from '../model/action.ts';
 import { canonicalText } from '../model/canonical.ts';
 import { FAULTS, type Fault } from '../model/fault.ts';
 import type { Value } from '../model/value.ts';
-import { counted, formatOption, readMaps, reportUnreadable, type FormatOption } from './actions-files.ts';
+import { readMaps, reportUnreadable } from './actions-files.ts';
+import { counted, formatOption, type FormatOption } from './command-files.ts';
 import { readRequest, type WrittenRequest } from './actions-request.ts';
 import { EXIT_FOUND, EXIT_USAGE, type CommandIo } from './io.ts';
 

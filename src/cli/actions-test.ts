@@ -7,7 +7,8 @@ import type { TextFile } from '../config/watcher.ts';
 import { formatMistake, type Mistake } from '../document/mistake.ts';
 import type { Actions } from '../model/action.ts';
 import type { Outcome } from '../model/fault.ts';
-import { counted, formatOption, readMaps, readNamed, reportUnreadable, type FormatOption } from './actions-files.ts';
+import { readMaps, reportUnreadable } from './actions-files.ts';
+import { counted, formatOption, readNamed, type FormatOption, expandFolders, isTestFile } from './command-files.ts';
 import { readRequest } from './actions-request.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
 
@@ -57,7 +58,9 @@ interface FileResult {
 }
 
 async function testFiles(files: readonly string[], options: TestOptions, io: CommandIo): Promise<void> {
-  const texts = await readNamed(files, io.cwd);
+  // A folder holds maps beside their tests; a file that is named is a test whatever it is called.
+  const named = (await expandFolders(files, io.cwd)).filter((file) => files.includes(file) || isTestFile(file));
+  const texts = await readNamed(named, io.cwd);
   if (!texts.ok) return reportUnreadable(texts.mistakes, io);
   const found: FileResult[] = [];
   for (const text of texts.value) {

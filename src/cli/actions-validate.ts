@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { formatMistake } from '../document/mistake.ts';
-import { counted, formatOption, readMaps, reportUnreadable, type FormatOption } from './actions-files.ts';
+import { readMaps, reportUnreadable } from './actions-files.ts';
+import { counted, formatOption, type FormatOption } from './command-files.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
 
 export function registerActionsValidate(group: Command, io: CommandIo): void {

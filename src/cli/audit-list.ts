@@ -12,6 +12,7 @@ import {
   type DataOptions,
   type FilterOptions,
 } from './audit-options.ts';
+import { asciiJson } from './approvals-output.ts';
 import type { CommandIo } from './io.ts';
 
 /** As many as are read on a screen or two. */
@@ -74,7 +75,7 @@ function printAll<T>(
   lineOf: (item: T, colour: boolean) => string,
   { options, io }: Printing,
 ): void {
-  if (options.format === 'json') return io.stdout(`${JSON.stringify(found, null, 2)}\n`);
+  if (options.format === 'json') return io.stdout(`${asciiJson(found, 2)}\n`);
   if (found.length === 0) return io.stderr('nothing in the trail fits\n');
   for (const item of found) io.stdout(lineOf(item, io.colour));
 }

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { makeVisible } from '../visible/text.ts';
 import { recordText } from './audit-lines.ts';
 import { addDataOptions, openTrail, type DataOptions } from './audit-options.ts';
+import { asciiJson } from './approvals-output.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
 
 /** How wide a record is shown where the terminal does not say. */
@@ -39,7 +40,7 @@ async function show(id: string, options: ShowOptions, io: CommandIo): Promise<vo
       io.stderr(`the trail holds no exchange and no record ${makeVisible(id)}; "audit list" prints the ids\n`);
       return io.exit(EXIT_FOUND);
     }
-    if (options.format === 'json') return io.stdout(`${JSON.stringify(records, null, 2)}\n`);
+    if (options.format === 'json') return io.stdout(`${asciiJson(records, 2)}\n`);
     io.stdout(records.map((record) => recordText(record, io.columns ?? DEFAULT_COLUMNS)).join('\n'));
   } finally {
     trail.close();

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { digestOf, type ChainHead } from '../audit/chain.ts';
+import { knownEndOf } from '../audit/known-end.ts';
 import { verifyJournal, type ChainBreak, type JournalEnd, type Verification } from '../audit/verify.ts';
 import { makeVisible } from '../visible/text.ts';
 import { addDataOptions, pathsOf, type DataOptions } from './audit-options.ts';
+import { asciiJson } from './approvals-output.ts';
 import { EXIT_FOUND, EXIT_USAGE, type CommandIo } from './io.ts';
 
 interface VerifyOptions extends DataOptions {
@@ -27,8 +29,8 @@ export function registerVerify(audit: Command, io: CommandIo): void {
     .addHelpText(
       'after',
       `
-Without an anchor the end stays unproven: whoever can write the journal can cut records off its end, or write all of it
-anew. Keep the last line of this command somewhere else and give it back as --anchor the next time.
+Records that the audit database has and the journal lacks were cut off. Without an anchor the end stays unproven all the
+same: whoever can write both can cut records off, or write all of it anew. Keep the last line of this command somewhere else and give it back as --anchor the next time.
 Exit codes: 0 the chain is whole, 1 it is broken, 2 there is no journal or it cannot be read.
 
 Example:
@@ -45,15 +47,21 @@ function parseAnchor(text: string): ChainHead {
 }
 
 async function verify(options: VerifyOptions, io: CommandIo): Promise<void> {
-  const { journalDir } = pathsOf(options, io);
-  const found = await verifyJournal({ dir: journalDir, anchor: options.anchor ?? null, wait: (ms) => sleep(ms) });
+  const { journalDir, databasePath } = pathsOf(options, io);
+  const found = await verifyJournal({
+    dir: journalDir,
+    anchor: options.anchor ?? null,
+    // Read first: a running gateway only adds to the journal.
+    knownEnd: knownEndOf(databasePath),
+    wait: (ms) => sleep(ms),
+  });
   if (found.segments === 0) {
     io.stderr(
       `error: expected a journal in ${makeVisible(journalDir)}, found none; --data-dir names the data folder of the gateway\n`,
     );
     return io.exit(EXIT_USAGE);
   }
-  if (options.format === 'json') io.stdout(`${JSON.stringify(found, null, 2)}\n`);
+  if (options.format === 'json') io.stdout(`${asciiJson(found, 2)}\n`);
   else io.stdout(sentencesOf(found));
   if (!found.ok) io.exit(EXIT_FOUND);
 }
@@ -67,7 +75,7 @@ function sentencesOf({ ok, records, segments, breaks, breakCount, end, head }: V
       ? `ok: ${counted}, the chain is whole`
       : `broken: ${breakCount} ${breakCount === 1 ? 'break' : 'breaks'} in ${counted}`,
   );
-  lines.push(endLine(end));
+  lines.push(ok ? endLine(end) : 'end unproven: behind a break, the chain proves nothing');
   if (head !== null) lines.push(`newest record ${head.time}`, `${head.seq}:${head.hash}`);
   return `${lines.join('\n')}\n`;
 }

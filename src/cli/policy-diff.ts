@@ -5,7 +5,7 @@ import { describeChange, diffPolicies, type Asked, type DecisionChange, type Pol
 import { loadPolicy } from '../policy/load.ts';
 import { readTestFile } from '../policy/test-file.ts';
 import { makeVisible } from '../visible/text.ts';
-import { counted, formatOption, type FormatOption } from './actions-files.ts';
+import { counted, formatOption, type FormatOption } from './command-files.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
 import { readOrFail } from './policy-files.ts';
 

@@ -6,7 +6,7 @@ import { describeDecision, type Decision } from '../model/decision.ts';
 import type { Value } from '../model/value.ts';
 import { trace, type RuleTrace, type TestTrace } from '../policy/explain.ts';
 import { decide, type PolicySet } from '../policy/policy-set.ts';
-import { formatOption, type FormatOption } from './actions-files.ts';
+import { formatOption, type FormatOption } from './command-files.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
 import { makeVisible } from '../visible/text.ts';
 import { actionOf, collectParam, readNow, type ActionOptions } from './policy-action.ts';

@@ -1,19 +1,12 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import type { TextFile } from '../config/watcher.ts';
 import { MistakesError, type Loaded, type Mistake } from '../document/mistake.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { PolicyFile } from '../policy/policy.ts';
 import { createPolicySet, type PolicySet } from '../policy/policy-set.ts';
-import { readNamed } from './actions-files.ts';
+import { readNamed } from './command-files.ts';
 
 const TEST_FILE = /\.test\.ya?ml$/u;
 const YAML_FILE = /\.ya?ml$/u;
-
-/** True for the name of a policy test file, as a shell's `policies/*.yaml` gives it among the policies. */
-export function isTestFile(file: string): boolean {
-  return TEST_FILE.test(file);
-}
 
 /** `devops.yaml` has its tests in `devops.test.yaml`. */
 export function testFileOf(policy: string): string {
@@ -23,22 +16,6 @@ export function testFileOf(policy: string): string {
 /** `devops.test.yaml` tests `devops.yaml`. */
 export function policyOf(testFile: string): string {
   return testFile.replace(TEST_FILE, (ending) => ending.replace('.test', ''));
-}
-
-/** Puts the YAML files of a folder, in the order of their names, in the place of each folder. Throws for one without any. */
-export async function expandFolders(paths: readonly string[], cwd: string): Promise<readonly string[]> {
-  const expanded: string[] = [];
-  for (const path of paths) {
-    const found = await stat(resolve(cwd, path)).catch(() => null);
-    if (found?.isDirectory() !== true) {
-      expanded.push(path);
-      continue;
-    }
-    const files = (await readdir(resolve(cwd, path))).filter((file) => YAML_FILE.test(file)).sort();
-    if (files.length === 0) throw new Error(`${path}: expected YAML files in this folder, found none`);
-    expanded.push(...files.map((file) => join(path, file)));
-  }
-  return expanded;
 }
 
 /** Reads files or throws a `MistakesError`, which ends the command as wrong usage. */

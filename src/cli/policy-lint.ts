@@ -5,9 +5,9 @@ import { readYaml } from '../document/yaml.ts';
 import { formatFinding, lintPolicy } from '../policy/lint.ts';
 import { LINTS, type Finding, type Severity } from '../policy/lint-finding.ts';
 import { loadPolicy } from '../policy/load.ts';
-import { counted, formatOption, type FormatOption } from './actions-files.ts';
+import { counted, formatOption, type FormatOption, expandFolders, isTestFile } from './command-files.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
-import { expandFolders, isTestFile, readOrFail } from './policy-files.ts';
+import { readOrFail } from './policy-files.ts';
 
 export function registerPolicyLint(group: Command, io: CommandIo): void {
   const width = Math.max(...Object.keys(LINTS).map((id) => id.length));

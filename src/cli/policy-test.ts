@@ -4,9 +4,9 @@ import { formatMistake, type Mistake } from '../document/mistake.ts';
 import type { Coverage } from '../policy/coverage.ts';
 import { readTestFile } from '../policy/test-file.ts';
 import { runTestFile, type CaseResult, type TestReport } from '../policy/test-file-run.ts';
-import { counted, formatOption, type FormatOption } from './actions-files.ts';
+import { counted, formatOption, type FormatOption, expandFolders, isTestFile } from './command-files.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
-import { expandFolders, isTestFile, loadPolicySet, policyOf, readOrFail, testFileOf } from './policy-files.ts';
+import { loadPolicySet, policyOf, readOrFail, testFileOf } from './policy-files.ts';
 
 export function registerPolicyTest(group: Command, io: CommandIo): void {
   group

@@ -3,9 +3,9 @@ import type { TextFile } from '../config/watcher.ts';
 import { formatMistake, type Mistake } from '../document/mistake.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { readTestFile } from '../policy/test-file.ts';
-import { counted, formatOption, type FormatOption } from './actions-files.ts';
+import { counted, formatOption, type FormatOption, expandFolders, isTestFile } from './command-files.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
-import { expandFolders, isTestFile, readOrFail } from './policy-files.ts';
+import { readOrFail } from './policy-files.ts';
 
 export function registerPolicyValidate(group: Command, io: CommandIo): void {
   group

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, type Environment } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { MistakesError } from '../document/mistake.ts';
 import { startGateway, type Gateway } from '../gateway.ts';
@@ -26,6 +26,8 @@ interface ServeOptions {
 interface Source {
   readonly configFile: string | null;
   readonly config: Config;
+  /** What overrides the file, also when it is loaded again. */
+  readonly environment: Environment;
 }
 
 export function registerServe(program: Command, io: CommandIo): void {
@@ -50,7 +52,7 @@ Examples:
 async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
   const source = await sourceOf(options, io);
   if (options.checkConfig === true) return await check(source, io);
-  const { config, configFile } = source;
+  const { config, configFile, environment } = source;
   const log = createLog({ write: io.stdout, format: config.log.format, clock: io.clock, colour: io.colour });
   let gateway: Gateway;
   try {
@@ -58,7 +60,7 @@ async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
       config,
       configFile,
       builtIn: configFile === null ? BUILT_IN : null,
-      environment: io.env,
+      environment,
       clock: io.clock,
       log,
       version: versionOf(io.env),
@@ -89,7 +91,7 @@ async function sourceOf(options: ServeOptions, io: CommandIo): Promise<Source> {
   const text = file === null ? 'version: 1\n' : await textOf(file);
   const loaded = loadConfig(text, file ?? resolve(io.cwd, '<built-in configuration>'), environment);
   if (!loaded.ok) throw new MistakesError(loaded.mistakes);
-  return { configFile: file, config: loaded.value };
+  return { configFile: file, config: loaded.value, environment };
 }
 
 async function textOf(file: string): Promise<string> {

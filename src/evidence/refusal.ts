@@ -1,7 +1,10 @@
 import type { ApprovalRecord, HoldOutcome } from '../model/approval.ts';
 import { describeDecision, type Verdict } from '../model/decision.ts';
-import type { Fault } from '../model/fault.ts';
+import { FAULTS, type Fault } from '../model/fault.ts';
 import type { Json } from '../model/value.ts';
+
+/** The same as at the data port: long enough for a disk or an upstream to come back, short enough to wait for. */
+const RETRY_AFTER_SECONDS = 5;
 
 /** The members that a problem document (RFC 9457) carries beyond its code: what an agent needs to act on it. */
 export function problemMembers(
@@ -26,6 +29,12 @@ export function problemMembers(
     };
   }
   return members;
+}
+
+/** What passes by itself does so in seconds; what the upstream may have done already is not to be sent again unasked. */
+export function retryAfterSeconds({ code }: Fault, knownMs: number | undefined): number | null {
+  if (knownMs !== undefined) return Math.max(1, Math.ceil(knownMs / 1_000));
+  return FAULTS[code].retry && code !== 'upstream-timeout' ? RETRY_AFTER_SECONDS : null;
 }
 
 /** The fault that a hold ends in when it is not granted. */

@@ -52,11 +52,11 @@ const SHAPES: readonly RegExp[] = [
   // User information in a URL: a password, or a user name as long as a token
   /(?<before>:\/\/)(?:[^\s/?#@:"'<>]*:[^\s/?#@"'<>]+|[^\s/?#@:"'<>]{16,})(?=@)/gu,
   // A mark of this gateway in a text that came from outside: shown as it is, it would pass for a real one
-  /\[(?:redacted|shortened) sha256:/gu,
+  /\[\s*(?:redacted|shortened)\s*sha-?256[^\][\r\n]{0,64}\]?/giu,
 ];
 
 /** What any of the shapes needs: a long run of characters, or the words before a short one. */
-const MAY_HAVE_SHAPE = /[\w.+/=~-]{14}|:\/\/|\d{4}[ -]\d|bearer|basic|-----BEGIN|PuTTY|\[(?:redacted|shortened) /iu;
+const MAY_HAVE_SHAPE = /[\w.+/=~-]{14}|:\/\/|\d{4}[ -]\d|bearer|basic|-----BEGIN|PuTTY|\[\s*(?:redacted|shortened)/iu;
 
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d:/gu;
 const BASIC = /(?<![\w-])basic[ +]{1,4}([\w+/-]{6,1024}={0,2})/giu;

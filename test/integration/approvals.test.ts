@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { approvalOf, throughProxy, type AgentAnswer } from '../support/agent.ts';
 import { startGatewayProcess, type GatewayFiles, type GatewayProcess } from '../support/gateway-process.ts';
@@ -121,6 +122,25 @@ describe('a request that needs a human', () => {
     const answer = await refund(gateway);
     expect(answer.json['code']).toBe('approval-void');
     expect(answer.json['detail']).toMatch(/policy/u);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
+  it('is refused when more people have to agree by now than did', async () => {
+    const dusk = Date.now() + 4_000;
+    const policy = `version: "1"
+rules:
+  - {name: by-day, match: {type: create}, conditions: {when: 'now < timestamp("${new Date(dusk).toISOString()}")'}, risk_level: high, approval: approve}
+  - {name: by-night, match: {type: create}, risk_level: high, approval: {approvers: 2}}
+`;
+    const gateway = await start('approval_wait: 0s', { policy });
+    const name = approvalOf(await refund(gateway));
+    await gateway.cli('approvals', 'approve', name, '--yes');
+    await sleep(dusk - Date.now());
+    const answer = await refund(gateway);
+    expect([answer.json['code'], answer.json['detail']]).toEqual([
+      'approval-void',
+      `approval ${name} is void: more-approvers-needed`,
+    ]);
     expect(upstream.seen).toHaveLength(0);
   });
 

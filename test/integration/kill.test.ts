@@ -49,7 +49,9 @@ async function recordsOf(dataDir: string): Promise<readonly AuditRecord[]> {
 
 const send = async (id: string, body?: object): Promise<void> => {
   // A request that is cut off by the kill has no answer.
-  await throughProxy(gateway.port, `${upstream.origin}/call?n=${id}`, body === undefined ? {} : { body }).catch(() => null);
+  await throughProxy(gateway.port, `${upstream.origin}/call?n=${id}`, body === undefined ? {} : { body }).catch(
+    () => null,
+  );
 };
 
 /** Reads, writes and three holders of one grant at once, without end until they are told. */
@@ -63,13 +65,19 @@ async function load(round: number, stop: AbortSignal): Promise<void> {
 
 /** Asks for one approval and gives it, over the control socket as people do. */
 async function approve(round: number): Promise<void> {
-  const answer = await throughProxy(gateway.port, `${upstream.origin}/call?n=approved-${round}`, { body: { approved: round } });
+  const answer = await throughProxy(gateway.port, `${upstream.origin}/call?n=approved-${round}`, {
+    body: { approved: round },
+  });
   const client = new ControlClient(join(gateway.dataDir, 'control.sock'));
   await client.decide(approvalOf(answer), { verdict: 'approved', reason: '', fingerprint: null });
 }
 
 async function expectSound(): Promise<void> {
-  const verified = await verifyJournal({ dir: join(gateway.dataDir, 'journal'), anchor: null, wait: (ms) => sleep(ms) });
+  const verified = await verifyJournal({
+    dir: join(gateway.dataDir, 'journal'),
+    anchor: null,
+    wait: (ms) => sleep(ms),
+  });
   expect(verified.breaks).toEqual([]);
   const records = await recordsOf(gateway.dataDir);
   expect(records.map(({ seq }) => seq)).toEqual(records.map((_, index) => index + 1));

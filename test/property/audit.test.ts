@@ -36,7 +36,7 @@ function open(): Promise<OpenedJournal> {
 
 /** What opening does to the files, without the lock and the syncs: fast enough for every byte. */
 function mend(): Promise<Recovered> {
-  return recover({ dir, acceptBrokenChain: false, time: '2026-01-15T12:00:00.000Z', log: keptLog() });
+  return recover({ dir, acceptBrokenChain: false, knownEnd: null, time: '2026-01-15T12:00:00.000Z', log: keptLog() });
 }
 
 async function mendOrRefuse(): Promise<Recovered | 'refused'> {

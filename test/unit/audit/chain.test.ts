@@ -28,11 +28,21 @@ describe('the line of a record', () => {
   });
 
   it('reads back as the record that was sealed', () => {
-    const body = intent('x-1', { agentId: 'a "quoted" \u2028 \u0000 \ud800 agent' });
+    const body = intent('x-1', { agentId: 'a "quoted" \u2028 \u0000 \ud800 \u{1F600} agent' });
     const { line, record } = seal(body, bodyText(body), stamp, CHAIN_START);
     expect(line.slice(0, -1)).not.toContain('\n');
     expect(parseRecord(Buffer.from(line.trimEnd()))).toEqual(record);
   });
+
+  it.each(['\u007F', '\u0085', '\u009B', '\u00E9', '\u0430', '\u200B', '\u202E', '\u2028', '\u{E0041}'])(
+    'is printable ASCII, so that a terminal obeys nothing in it: %j',
+    (character) => {
+      const body = intent('x-1', { agentId: `a${character}b` });
+      const { line, record } = seal(body, bodyText(body), stamp, CHAIN_START);
+      expect(line).toMatch(/^[ -~]+\n$/);
+      expect(parseRecord(Buffer.from(line.trimEnd()))).toEqual(record);
+    },
+  );
 
   it('refuses an id that would need escapes', () => {
     const body = lifecycle('');

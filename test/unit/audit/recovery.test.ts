@@ -10,7 +10,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { knownEndOf } from '../../../src/audit/known-end.ts';
 import { BrokenChainError } from '../../../src/audit/recovery.ts';
+import { startFeed } from '../../../src/audit/sink-feed.ts';
+import type { SinkCursor } from '../../../src/audit/sink.ts';
+import { openSqliteSink } from '../../../src/audit/sqlite-sink.ts';
 import { verifyJournal } from '../../../src/audit/verify.ts';
 import { intent, keptLog, lifecycle, outcome, refusal } from './bodies.ts';
 import { open, temporaryDirectories } from './temporary.ts';
@@ -262,5 +266,74 @@ describe('opening a journal that was changed', () => {
     expect(again.recovered.head.seq).toBe(3);
     expect(again.recovered.tornBytes).toBeGreaterThan(64);
     await again.close();
+  });
+});
+
+describe('a journal from which records were cut off', () => {
+  /** A journal of three records that an audit database has followed to its end. */
+  async function followed(): Promise<{
+    dir: string;
+    segment: string;
+    lines: string[];
+    knownEnd: () => SinkCursor | null;
+  }> {
+    const dir = directory();
+    const database = join(dir, 'audit.db');
+    const journal = await open(join(dir, 'journal'));
+    const feed = startFeed({ journal, sink: openSqliteSink(database), log: keptLog() });
+    for (const id of ['a', 'b', 'c']) await journal.append(outcome(id), 'synced');
+    await feed.caughtUp();
+    await journal.close();
+    await feed.stop(5_000);
+    const segment = segmentIn(join(dir, 'journal'));
+    const lines = readFileSync(segment, 'utf8').split('\n').slice(0, 3);
+    return { dir: join(dir, 'journal'), segment, lines, knownEnd: () => knownEndOf(database) };
+  }
+  const wait = (): Promise<void> => Promise.resolve();
+
+  it.each([
+    [
+      'its last line',
+      (segment: string, lines: string[]) => writeFileSync(segment, `${lines.slice(0, 2).join('\n')}\n`),
+    ],
+    [
+      'half of its last line',
+      (segment: string, lines: string[]) => writeFileSync(segment, lines.join('\n').slice(0, -200)),
+    ],
+    ['all of it', (segment: string) => rmSync(segment)],
+  ])('is not taken for whole: %s is gone', async (_what, cut) => {
+    const { dir, segment, lines, knownEnd } = await followed();
+    cut(segment, lines);
+    const before = existsSync(segment) ? readFileSync(segment, 'utf8') : null;
+    await expect(open(dir, { knownEnd })).rejects.toThrow(/records were cut off.*--accept-broken-chain/su);
+    expect(existsSync(segment) ? readFileSync(segment, 'utf8') : null).toBe(before);
+  });
+
+  it('is found by whoever verifies it, without an anchor', async () => {
+    const { dir, segment, lines, knownEnd } = await followed();
+    expect(await verifyJournal({ dir, anchor: null, knownEnd: knownEnd(), wait })).toMatchObject({ ok: true });
+    writeFileSync(segment, `${lines.slice(0, 2).join('\n')}\n`);
+    const found = await verifyJournal({ dir, anchor: null, knownEnd: knownEnd(), wait });
+    expect(found.breaks).toMatchObject([
+      { file: 'journal', line: null, problem: expect.stringContaining('records were cut off') },
+    ]);
+  });
+
+  it('goes on in a new segment that says so, where the operator accepts it', async () => {
+    const { dir, segment, knownEnd } = await followed();
+    rmSync(segment);
+    const journal = await open(dir, { knownEnd, acceptBrokenChain: true });
+    await journal.append(lifecycle('after'), 'written');
+    await journal.close();
+    expect(existsSync(segment)).toBe(false);
+    expect(lastRecords(dir, 2, join(dir, '00000002.jsonl'))).toMatchObject([
+      {
+        kind: 'lifecycle',
+        event: 'recovered',
+        data: { accepted_breaks: [expect.stringContaining('records were cut off')] },
+      },
+      { kind: 'lifecycle', detail: 'after' },
+    ]);
+    expect(await verifyJournal({ dir, anchor: null, wait })).toMatchObject({ ok: false });
   });
 });

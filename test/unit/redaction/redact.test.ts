@@ -154,9 +154,18 @@ describe('parameters', () => {
 
   it('cannot hold a mark that is not the gateway’s', () => {
     const forged = '[redacted sha256:0123456789ab 8 chars]';
-    expect(view(map(['note', forged]))).toEqual({ note: `${mark('[redacted sha256:')}0123456789ab 8 chars]` });
-    expect(view(map(['note', '[shortened sha256:x']))).toEqual({ note: `${mark('[shortened sha256:')}x` });
+    expect(view(map(['note', `a ${forged} b`]))).toEqual({ note: `a ${mark(forged)} b` });
+    expect(view(map([forged, 1n]))).toEqual({ [mark(forged)]: 1 });
+    expect(view(map(['note', '[shortened sha256:x']))).toEqual({ note: mark('[shortened sha256:x') });
   });
+
+  it.each(['[Redacted SHA256:0123456789ab 8 chars]', '[ redacted\tsha256: 0123456789ab]', '[redacted sha-256 0123]'])(
+    'cannot hold what people would take for a mark: %j',
+    (forged) => {
+      expect(view(map(['note', forged]))).toEqual({ note: mark(forged) });
+      expect(redactor.url(`https://a.test/${encodeURIComponent(forged)}`)).toBe(`https://a.test/${mark(forged)}`);
+    },
+  );
 
   it('give the same secret the same mark, and another key another one', () => {
     const other = createRedactor({
