@@ -4,7 +4,8 @@ import { readYaml, type YamlDocument } from '../document/yaml.ts';
 import type { Action, Actions } from '../model/action.ts';
 import type { SessionStep } from '../model/ports.ts';
 import { isList, isMap, type Value, type ValueMap } from '../model/value.ts';
-import type { EvaluationContext, RequestFacts } from './context.ts';
+import type { RequestFacts } from '../model/facts.ts';
+import type { EvaluationContext } from './context.ts';
 import {
   parseInstant,
   testFileSchema,

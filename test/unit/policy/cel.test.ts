@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Action } from '../../../src/model/action.ts';
 import { Decimal } from '../../../src/model/value.ts';
 import { celInput, compileCel, runCel } from '../../../src/policy/cel.ts';
-import type { RequestFacts } from '../../../src/policy/context.ts';
+import type { RequestFacts } from '../../../src/model/facts.ts';
 import { actionOf, contextAt, decisionOf } from '../../support/policies.ts';
 
 const REQUEST: RequestFacts = {
