@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAdmin } from './admin/admin-server.ts';
 import { startControl } from './admin/control-socket.ts';
@@ -14,10 +14,10 @@ import { openSqliteSink } from './audit/sqlite-sink.ts';
 import type { Environment } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { mountedOneByOne } from './config/watcher.ts';
+import { openDataFolder } from './data-folder.ts';
 import { MistakesError } from './document/mistake.ts';
 import { exchange, type ExchangePorts } from './exchange.ts';
 import { createRefusals } from './forward/refusal.ts';
-import { installKey } from './install-key.ts';
 import { createDataListener } from './intercept/data-listener.ts';
 import type { DataListener, PortRefusal } from './intercept/settings.ts';
 import type { Clock, Log } from './model/ports.ts';
@@ -125,8 +125,7 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   const loaded = await loadParts(config, builtIn);
   if (!loaded.ok) throw new MistakesError(loaded.mistakes);
   await warnOfFrozenFiles(options);
-  await mkdir(config.data_dir, { recursive: true, mode: 0o700 });
-  const redactionKey = await installKey(join(config.data_dir, 'redaction.key'));
+  const redactionKey = await openDataFolder(config.data_dir, join(config.data_dir, 'redaction.key'), log);
   const database = join(config.data_dir, 'audit.db');
   const journal = await openJournal({
     dir: join(config.data_dir, 'journal'),

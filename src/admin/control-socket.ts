@@ -30,7 +30,7 @@ const MAX_PATH_BYTES = 103;
 export async function startControl(path: string, ports: ControlPorts): Promise<ControlServer> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
     throw new Error(
-      `the path of the control socket is too long: expected at most ${MAX_PATH_BYTES} bytes, found ${path}`,
+      `the path of the control socket is too long: expected at most ${MAX_PATH_BYTES} bytes, found ${path}; use a shorter data folder`,
     );
   }
   mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });

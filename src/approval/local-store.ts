@@ -33,6 +33,9 @@ const MAX_ENDED = 10_000;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
+const DAMAGED_ADVICE =
+  'it has to be a file that the gateway may write; where it is damaged, move it away with its -wal and -shm: requests are asked anew';
+
 /** Opens or creates the store. Throws `ApprovalStoreError` when the file cannot be used. */
 export function openLocalStore(settings: LocalStoreSettings): LocalStore {
   const { file } = settings;
@@ -43,9 +46,12 @@ export function openLocalStore(settings: LocalStoreSettings): LocalStore {
     chmodSync(file, FILE_MODE);
     return new SqliteStore(openDatabase(file), settings);
   } catch (error) {
-    throw new ApprovalStoreError(`the database of approvals ${file} cannot be opened: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new ApprovalStoreError(
+      `the database of approvals ${file} cannot be opened: ${messageOf(error)}; ${DAMAGED_ADVICE}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -60,6 +60,8 @@ CREATE TABLE approver (
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
+const REMADE = 'move the file away and it is made anew from the journal';
+
 /** Opens the audit database for writing, mode 0600, making its tables where it is new. Throws for another version. */
 export function openAuditDatabase(path: string): DatabaseSync {
   createPrivateFile(path);
@@ -74,7 +76,8 @@ export function openAuditDatabase(path: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    throw error;
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    throw new Error(`${path}: the audit database cannot be used: ${error.message}; ${REMADE}`, { cause: error });
   }
 }
 
@@ -97,7 +100,6 @@ function versionOf(database: DatabaseSync): number {
 function checkVersion(path: string, version: number): void {
   if (version === SCHEMA_VERSION) return;
   throw new Error(
-    `${path}: expected an audit database of version ${SCHEMA_VERSION}, found version ${version}; ` +
-      'move the file away and it is made anew from the journal',
+    `${path}: expected an audit database of version ${SCHEMA_VERSION}, found version ${version}; ` + REMADE,
   );
 }

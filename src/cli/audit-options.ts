@@ -19,7 +19,7 @@ const KINDS = [
 ] as const satisfies readonly AuditRecord['kind'][];
 
 export interface DataOptions {
-  readonly dataDir: string;
+  readonly dataDir?: string;
 }
 
 /** The filters as commander gives them. */
@@ -37,7 +37,10 @@ export interface FilterOptions {
 }
 
 export function addDataOptions(command: Command): Command {
-  return command.option('--data-dir <folder>', 'the data folder of the gateway', DEFAULT_DATA_DIR);
+  return command.option(
+    '--data-dir <folder>',
+    `the data folder of the gateway (default: AEGIS_DATA_DIR or ${DEFAULT_DATA_DIR})`,
+  );
 }
 
 export function addFilterOptions(command: Command): Command {
@@ -121,7 +124,7 @@ export function pathsOf(
   { dataDir }: DataOptions,
   io: CommandIo,
 ): { readonly journalDir: string; readonly databasePath: string } {
-  const dir = resolve(io.cwd, dataDir);
+  const dir = resolve(io.cwd, dataDir ?? io.env['AEGIS_DATA_DIR'] ?? DEFAULT_DATA_DIR);
   return { journalDir: resolve(dir, 'journal'), databasePath: resolve(dir, 'audit.db') };
 }
 

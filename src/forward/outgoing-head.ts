@@ -21,13 +21,14 @@ export interface OutgoingHead {
 }
 
 // Set by the engines from the destination and the framing; Expect was dealt with when the body was read.
-const MADE_ANEW = new Set(['host', 'content-length', 'expect']);
+// Trailer goes with the trailer section, which comes after the verdict and is never passed on.
+const MADE_ANEW = new Set(['host', 'content-length', 'expect', 'trailer']);
 
 /**
  * The head that goes out, made from the canonical request alone. Every field of it goes out as it was judged, in its
- * order, with two exceptions: the route's credential takes the place of what the client sent under that name, and a
- * `Trailer` field goes only where a trailer section can follow. Fault: internal, when a field that belongs to the
- * client's connection got through canonicalisation.
+ * order, with two exceptions: the route's credential takes the place of what the client sent under that name or one that
+ * CGI-like servers take for it, and `Trailer` goes with the trailer section, which is not passed on. Fault: internal,
+ * when a field that belongs to the client's connection got through canonicalisation.
  */
 export function outgoingHead(
   request: CanonicalRequest,
@@ -38,10 +39,8 @@ export function outgoingHead(
   const leaked = request.headers.find(({ name }) => isHopByHop(name));
   if (leaked !== undefined) return failed('internal', `expected end-to-end fields only, found ${leaked.name}`);
   const added = addedFields(request, additions);
-  const replaced = additions.credential?.name ?? null;
-  const kept = request.headers.filter(({ name }) => {
-    return !MADE_ANEW.has(name) && name !== replaced && (name !== 'trailer' || framing.kind === 'chunked');
-  });
+  const replaced = additions.credential === null ? null : foldedName(additions.credential.name);
+  const kept = request.headers.filter(({ name }) => !MADE_ANEW.has(name) && foldedName(name) !== replaced);
   return passed({
     method: request.method,
     path: request.query === null ? request.path : `${request.path}?${request.query}`,
@@ -49,6 +48,11 @@ export function outgoingHead(
     headers: [...kept, ...added],
     framing,
   });
+}
+
+/** A name as CGI-like servers have it: every character but letters and digits is the same. */
+function foldedName(name: string): string {
+  return name.replaceAll(/[^a-z0-9]/gu, '-');
 }
 
 function addedFields(request: CanonicalRequest, { credential, idempotencyKey }: Additions): readonly HeaderField[] {

@@ -2,7 +2,6 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { AnswerRelay, UpstreamFlow } from './answer-relay.ts';
-import { isTrailerField } from './hop-by-hop.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { ProxyListener } from './streamed-proxy.ts';
 import { upstreamFault } from './upstream-fault.ts';
@@ -12,10 +11,6 @@ import { Watchdog } from './watchdog.ts';
 export interface StreamedParts {
   readonly relay: AnswerRelay;
   readonly source: Readable;
-  /** The trailer section of the request, complete when `source` has ended; names and values alternate. */
-  readonly trailers: () => readonly string[];
-  /** Names in lower case that must not come back in a trailer: those of the head, which was judged. */
-  readonly headNames: ReadonlySet<string>;
   readonly limits: ForwardLimits;
   readonly upstream: string;
   /** Takes over when the upstream switches protocols; null where it was not asked to. */
@@ -47,8 +42,6 @@ export class StreamedExchange implements ProxyListener, UpstreamFlow {
       relay.requestBytes(chunk.byteLength);
       this.#awaitHead();
     });
-    // Before the library's own listener, which ends the request.
-    source.prependOnceListener('end', () => this.#addTrailers(request));
     request.once('finish', () => this.#awaitHead());
     request.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
       this.#awaitHead();
@@ -109,16 +102,6 @@ export class StreamedExchange implements ProxyListener, UpstreamFlow {
   #timedOut(): void {
     const code = this.#response === null ? 'UND_ERR_HEADERS_TIMEOUT' : 'UND_ERR_BODY_TIMEOUT';
     this.failed(Object.assign(new Error('time is up'), { code }));
-  }
-
-  #addTrailers(request: ClientRequest): void {
-    const raw = this.#parts.trailers();
-    const kept: [string, string][] = [];
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-      const name = (raw[index] ?? '').toLowerCase();
-      if (isTrailerField(name) && !this.#parts.headNames.has(name)) kept.push([name, raw[index + 1] ?? '']);
-    }
-    if (kept.length > 0) request.addTrailers(kept);
   }
 }
 

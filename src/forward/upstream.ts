@@ -116,15 +116,13 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
   }
 
   #stream(
-    { destination, head, body }: Sending,
+    { destination, head }: Sending,
     relay: AnswerRelay,
     { client, source, wantsTrailers: te }: { client: HttpClient; source: Readable; wantsTrailers: boolean },
   ): void {
     const exchange = new StreamedExchange({
       relay,
       source,
-      trailers: () => (body.kind === 'streamed' ? client.request.rawTrailers : []),
-      headNames: new Set(head.headers.map(({ name }) => name)),
       limits: this.#settings.limits,
       upstream: head.host,
       onUpgrade: null,
@@ -159,8 +157,6 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     const exchange = new StreamedExchange({
       relay,
       source,
-      trailers: () => [],
-      headNames: new Set(),
       limits,
       upstream: head.host,
       onUpgrade: (response, upstream, upstreamHead) => {

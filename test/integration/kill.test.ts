@@ -41,7 +41,8 @@ async function recordsOf(dataDir: string): Promise<readonly AuditRecord[]> {
   const dir = join(dataDir, 'journal');
   const records: AuditRecord[] = [];
   for (const name of (await readdir(dir)).filter((entry) => entry.endsWith('.jsonl')).toSorted()) {
-    const lines = (await readFile(join(dir, name), 'utf8')).split('\n').filter((line) => line !== '');
+    // What stands behind the last line feed is being written.
+    const lines = (await readFile(join(dir, name), 'utf8')).split('\n').slice(0, -1);
     records.push(...lines.map((line) => parseRecord(Buffer.from(line))));
   }
   return records;
@@ -72,6 +73,16 @@ async function approve(round: number): Promise<void> {
   await client.decide(approvalOf(answer), { verdict: 'approved', reason: '', fingerprint: null });
 }
 
+/** The records, once every intent has an outcome: the last one comes after its answer. */
+async function closedRecords(): Promise<readonly AuditRecord[]> {
+  for (;;) {
+    const records = await recordsOf(gateway.dataDir);
+    const count = (kind: AuditRecord['kind']): number => records.filter((record) => record.kind === kind).length;
+    if (count('intent') <= count('outcome')) return records;
+    await sleep(5);
+  }
+}
+
 async function expectSound(): Promise<void> {
   const verified = await verifyJournal({
     dir: join(gateway.dataDir, 'journal'),
@@ -79,7 +90,7 @@ async function expectSound(): Promise<void> {
     wait: (ms) => sleep(ms),
   });
   expect(verified.breaks).toEqual([]);
-  const records = await recordsOf(gateway.dataDir);
+  const records = await closedRecords();
   expect(records.map(({ seq }) => seq)).toEqual(records.map((_, index) => index + 1));
   const intents = records.filter((record) => record.kind === 'intent');
   const outcomes = records.flatMap((record) => (record.kind === 'outcome' ? [record.exchangeId] : []));
