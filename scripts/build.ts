@@ -1,14 +1,18 @@
 /** `npm run build`: the product as one file, which needs nothing but Node and, where it can be had, koffi. */
-import { chmod, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /** A bundle that grows past this has taken in something that nobody meant to ship. */
 const BUDGET_BYTES = 6 * 1024 * 1024;
-const OUTPUT = 'dist/aegis-gateway.mjs';
+const OUTPUT = 'dist/main.mjs';
+const LAUNCHER = 'dist/aegis-gateway.mjs';
 /** Put in place when it is whole, so that a gateway can be started while another is built. */
 const UNFINISHED = `dist/.unfinished-${process.pid}.mjs`;
 
-const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+const { version, engines } = JSON.parse(await readFile('package.json', 'utf8')) as {
+  version: string;
+  engines: { node: string };
+};
 await mkdir('dist', { recursive: true });
 await build({
   entryPoints: ['src/main.ts'],
@@ -20,12 +24,26 @@ await build({
   external: ['koffi'],
   legalComments: 'eof',
   banner: {
-    js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
+    js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
   define: { 'process.env.AEGIS_GATEWAY_VERSION': JSON.stringify(version) },
 });
-await chmod(UNFINISHED, 0o755);
 const { size } = await stat(UNFINISHED);
 if (size > BUDGET_BYTES) throw new Error(`the bundle is ${size} bytes, the budget ${BUDGET_BYTES}`);
 await rename(UNFINISHED, OUTPUT);
 console.log(`${OUTPUT}: ${(size / 1024 / 1024).toFixed(2)} MiB`);
+
+/** An old Node would end with the name of a module that it lacks; this says what is needed, before anything is loaded. */
+const [major = 0, minor = 0] = engines.node.replace('>=', '').split('.').map(Number);
+await writeFile(
+  LAUNCHER,
+  `#!/usr/bin/env node
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major > ${major} || (major === ${major} && minor >= ${minor})) await import('./main.mjs');
+else {
+  process.stderr.write(\`aegis-gateway needs Node ${major}.${minor} or newer, found \${process.versions.node}\\n\`);
+  process.exitCode = 2;
+}
+`,
+);
+await chmod(LAUNCHER, 0o755);

@@ -5,7 +5,7 @@ import { holdFault, problemMembers, retryAfterSeconds } from './evidence/refusal
 import { askFor, factsOf, idempotencyKeyOf, judgeIn, stepsOf, viewOf } from './judgement.ts';
 import type { Judged, Known, World } from './judgement.ts';
 import type { ApprovalAsk, ApprovalRecord } from './model/approval.ts';
-import { describeDecision } from './model/decision.ts';
+import { describeDecision, RISK_LEVELS } from './model/decision.ts';
 import { FaultError, passed, type Fault, type Outcome } from './model/fault.ts';
 import type * as ports from './model/ports.ts';
 import type { CanonicalRequest, RequestBody } from './model/request.ts';
@@ -160,6 +160,8 @@ async function judgeAgain(call: Call, held: Granted, ask: ApprovalAsk): Promise<
 function outgrownBy(approval: ApprovalRecord, asked: ApprovalAsk, now: ApprovalAsk): string | null {
   const changed = changedPart(asked.binding, now.binding);
   if (changed !== null) return voidReasonOf(changed);
+  // Rules that ask for the time can judge the same request otherwise by now: whoever agreed has not agreed to that.
+  if (RISK_LEVELS.indexOf(now.riskLevel) > RISK_LEVELS.indexOf(approval.ask.riskLevel)) return 'risk-rose';
   const agreed = approval.decisions.filter(({ verdict }) => verdict === 'approved').length;
   return agreed < now.terms.approvers ? 'more-approvers-needed' : null;
 }

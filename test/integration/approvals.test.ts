@@ -144,6 +144,25 @@ rules:
     expect(upstream.seen).toHaveLength(0);
   });
 
+  it('is refused when its risk is higher by now than what was agreed to', async () => {
+    const dusk = Date.now() + 4_000;
+    const policy = `version: "1"
+rules:
+  - {name: by-day, match: {type: create}, conditions: {when: 'now < timestamp("${new Date(dusk).toISOString()}")'}, risk_level: high, approval: approve}
+  - {name: by-night, match: {type: create}, risk_level: critical, approval: approve}
+`;
+    const gateway = await start('approval_wait: 0s', { policy });
+    const name = approvalOf(await refund(gateway));
+    await gateway.cli('approvals', 'approve', name, '--yes');
+    await sleep(dusk - Date.now());
+    const answer = await refund(gateway);
+    expect([answer.json['code'], answer.json['detail']]).toEqual([
+      'approval-void',
+      `approval ${name} is void: risk-rose`,
+    ]);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
   it('is blocked by a policy that came into force while it waited, although a human agreed (fault:policy-block)', async () => {
     const gateway = await start('approval_wait: 20s');
     const answer = refund(gateway);
