@@ -1,3 +1,4 @@
+import { describeWith } from '../../support/counterparts.ts';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -104,10 +105,8 @@ function pythonCheck(): string {
   return found;
 }
 
-const hasPython = spawnSync('python3', ['-c', 'import hashlib']).status === 0;
-
-describe('the check in Python that docs/audit.md prints', () => {
-  it.skipIf(!hasPython)('accepts a journal and refuses an edited one (needs python3)', async () => {
+describeWith(['python3'], 'the check in Python that docs/audit.md prints', () => {
+  it('accepts a journal and refuses an edited one', async () => {
     const dir = directory();
     const journal = await open(join(dir, 'journal'));
     for (let index = 0; index < 5; index += 1)
