@@ -9,6 +9,7 @@ import { entryActions } from './entry-mapping.ts';
 import type { Entry } from './entry.ts';
 import { decidingEntry } from './deciding.ts';
 import { contentOf, readFacts, type RequestFacts } from './facts.ts';
+import { methodFieldFault } from './method-field.ts';
 import type { Reading } from './source.ts';
 
 export type { ActionMap } from './action-map.ts';
@@ -69,5 +70,7 @@ export function classify(
   if (!decided.ok) return decided;
   const input = { facts: facts.value, content, agentId };
   const { value } = decided;
+  const override = methodFieldFault(facts.value, content, value?.entry ?? null);
+  if (override !== null) return override;
   return value === null ? defaultActions(input) : entryActions(value.entry, value.captures, input);
 }

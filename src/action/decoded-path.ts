@@ -9,8 +9,9 @@ export interface DecodedPath {
   /** The segments as they are, without the empty one that a final slash leaves. */
   readonly segments: readonly string[];
   /**
-   * The segments as the most forgiving server would take them: letter case folded, parameters behind `;` cut off, dots
-   * and blanks at the end cut off, empty ones left out.
+   * The segments as the most forgiving server would take them: decoded again and again, compatibility forms of letters
+   * (`ｃ`) and letter case evened out, what follows `;`, `?` or `#` cut off, dots and blanks at the end cut off, empty
+   * ones left out.
    */
   readonly forgiving: readonly string[];
   /** False when segments are empty, carry `;` parameters or have blanks around them, which servers read differently. */
@@ -45,6 +46,21 @@ export function decodePath(path: string): Outcome<DecodedPath> {
 }
 
 function forgive(segment: string): string {
-  const parameters = segment.indexOf(';');
-  return fold(parameters < 0 ? segment : segment.slice(0, parameters)).replace(/[. ]+$/u, '');
+  // At the start it is a name (`#room`), and a server that cuts there has nothing left.
+  const [kept = ''] = decodedAgain(segment)
+    .normalize('NFKC')
+    .split(/;|(?<=.)[?#]/su, 1);
+  return fold(kept).replace(/[. ]+$/u, '');
+}
+
+/** What chained servers that each decode once make of a segment. The request stage bounds how often that is. */
+function decodedAgain(segment: string): string {
+  let text = segment;
+  for (;;) {
+    const next = text.replaceAll(/%[0-7][0-9a-fA-F]/gu, (octet) =>
+      String.fromCharCode(Number.parseInt(octet.slice(1), 16)),
+    );
+    if (next === text) return text;
+    text = next;
+  }
 }

@@ -1,6 +1,6 @@
 import { passed } from '../model/fault.ts';
 import type { Value } from '../model/value.ts';
-import { upgradeParam } from './facts.ts';
+import { upgradeParam, type RequestFacts } from './facts.ts';
 import type { Mapper } from './mapper.ts';
 import { gatherParameters } from './parameters.ts';
 
@@ -16,6 +16,14 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 
 const NONE: ReadonlySet<string> = new Set();
 
+/**
+ * What the request is called. Other methods have a prefix, or WebDAV's SEARCH would be what a policy for agents means by
+ * `search`.
+ */
+function typeOf({ method }: RequestFacts): string {
+  return TYPES.get(method) ?? `http.${method.toLowerCase()}`;
+}
+
 /** The action of a request that no entry is for: its type from the method, its target the host. */
 export const defaultActions: Mapper = ({ facts, content, agentId }) => {
   const params = gatherParameters({
@@ -30,7 +38,7 @@ export const defaultActions: Mapper = ({ facts, content, agentId }) => {
   if (!params.ok) return params;
   return passed([
     {
-      type: TYPES.get(facts.method) ?? facts.method.toLowerCase(),
+      type: typeOf(facts),
       target: facts.request.destination.host,
       params: params.value,
       description: '',

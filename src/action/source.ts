@@ -107,7 +107,7 @@ export function locate(place: Place, reading: Reading, list = false): Outcome<Fo
     case 'query':
       return locateField(reading.facts.query, place.name, list);
     case 'header':
-      return passed(textual(reading.facts.headers.get(place.name) ?? []));
+      return locateHeader(reading.facts.headers, place.name);
     case 'value':
       return passed({ values: [place.value], textual: false });
     case 'argument':
@@ -115,6 +115,20 @@ export function locate(place: Place, reading: Reading, list = false): Outcome<Fo
     default:
       return locateInContent(place, reading, list);
   }
+}
+
+/** Servers that fold names as CGI does take `X_Target` for `X-Target`; the request stage lets one of the two in. */
+function locateHeader(headers: ReadonlyMap<string, readonly string[]>, name: string): Outcome<Found> {
+  const values = headers.get(name);
+  if (values !== undefined) return passed(textual(values));
+  const folded = foldedHeader(name);
+  const rival = [...headers.keys()].find((other) => foldedHeader(other) === folded);
+  if (rival === undefined) return passed(NOTHING);
+  return failed('ambiguous-action', `the action map reads header ${quote(name)}, and the request has ${quote(rival)}`);
+}
+
+function foldedHeader(name: string): string {
+  return name.replaceAll(/[^a-z0-9]/gu, '-');
 }
 
 function textual(values: readonly (string | undefined)[]): Found {

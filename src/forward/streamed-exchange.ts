@@ -51,8 +51,10 @@ export class StreamedExchange implements ProxyListener, UpstreamFlow {
   }
 
   responded(response: IncomingMessage): void {
-    const { relay, limits } = this.#parts;
+    const { relay, limits, onUpgrade } = this.#parts;
     this.#response = response;
+    // Whether an upstream that did not switch has taken the connection out of HTTP is not to be told: it serves nobody else.
+    if (onUpgrade !== null && this.#request !== null) this.#request.shouldKeepAlive = false;
     this.#watchdog.wind(limits.idleTimeoutMs);
     response.on('data', (chunk: Uint8Array) => {
       this.#watchdog.wind(limits.idleTimeoutMs);

@@ -22,6 +22,7 @@ export class Facts {
   readonly context: EvaluationContext;
   #words: ReadonlySet<string> | null = null;
   #cel: CelInput | null = null;
+  #spellings: ReadonlySet<string> | null = null;
 
   constructor(action: Action, context: EvaluationContext) {
     this.action = action;
@@ -42,6 +43,22 @@ export class Facts {
     this.#cel ??= celInput(this.action, this.context);
     return this.#cel;
   }
+
+  /**
+   * Whether a request has a parameter that some servers take for the one of this name. Without a request (a case file, a
+   * test) there is no server that could, and a name is a name.
+   */
+  hasNearParam(name: string): boolean {
+    if (this.context.request === null) return false;
+    this.#spellings ??= new Set([...this.action.params.keys()].map(forgivenName));
+    return this.#spellings.has(forgivenName(name));
+  }
+}
+
+/** A name as forgiving readers take it: Go, .NET and SQL ignore letter case, C stops at NUL, PHP reads ` `, `.`, `[` as `_`. */
+function forgivenName(name: string): string {
+  const [text = ''] = name.split('\0', 1);
+  return text.trim().replaceAll(/[ .[]/gu, '_').toUpperCase().toLowerCase();
 }
 
 /** Whether a condition holds; a failure where Python would raise or a budget is exceeded. Never throws. */
@@ -73,14 +90,32 @@ type ParamCondition = Extract<Condition, { readonly tests: unknown }>;
 /** Tests the parameters in the order written; the first that is false ends it. */
 function testParams(condition: ParamCondition, facts: Facts, onMissing: OnMissing): Answer {
   for (const test of condition.tests) {
-    const answer = testParam(condition.op, test, facts.action.params.get(test.param), onMissing);
+    const answer = testNamed(condition.op, test, facts, onMissing);
     if (answer !== true) return answer;
   }
   return true;
 }
 
+/**
+ * Whether the parameter that a test names passes it. One that is missing but there in another spelling (`Amount` for
+ * `amount`) is an error: it must not be the way past the rule, since many servers take the two for one.
+ */
+export function testNamed(
+  op: ParamCondition['op'],
+  test: ParamTest | ParamPattern,
+  facts: Facts,
+  onMissing: OnMissing,
+): Answer {
+  const actual = facts.action.params.get(test.param);
+  if (actual === undefined && onMissing === 'skip' && facts.hasNearParam(test.param)) {
+    const problem = 'the request has it in another spelling, which some servers take for this one';
+    return { kind: 'evaluation-error', operator: op, param: test.param, problem };
+  }
+  return testParam(op, test, actual, onMissing);
+}
+
 /** Whether one parameter passes one test. */
-export function testParam(
+function testParam(
   op: ParamCondition['op'],
   test: ParamTest | ParamPattern,
   actual: Value | undefined,

@@ -1,7 +1,7 @@
 import type { Action } from '../model/action.ts';
 import { canonicalText } from '../model/canonical.ts';
 import type { Value } from '../model/value.ts';
-import { Facts, testCondition, testParam, type Answer, type Failure } from './condition.ts';
+import { Facts, testCondition, testNamed, type Answer, type Failure } from './condition.ts';
 import type { EvaluationContext } from './context.ts';
 import type { RuleSet } from './evaluate.ts';
 import type { Condition, OnMissing, ParamPattern, ParamTest, Rule } from './policy.ts';
@@ -92,9 +92,9 @@ function traceCondition(condition: Condition, facts: Facts, onMissing: OnMissing
     const actual = facts.action.params.get(test.param);
     const shown = { expected: expectedOf(test), found: actual === undefined ? 'nothing' : show(actual) };
     const missing = actual === undefined || actual === null;
-    const answer = testParam(condition.op, test, actual, onMissing);
+    const answer = testNamed(condition.op, test, facts, onMissing);
     const traced = testTrace(condition.op, test.param, shown, answer);
-    traces.push(missing ? { ...traced, outcome: 'missing' } : traced);
+    traces.push(missing && traced.outcome !== 'error' ? { ...traced, outcome: 'missing' } : traced);
     if (answer !== true) break;
   }
   return traces;

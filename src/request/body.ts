@@ -6,7 +6,8 @@ import type { ValueMap } from '../model/value.ts';
 import { openCodings } from './content-coding.ts';
 import { readForm } from './form.ts';
 import { readJsonBody, readUndeclaredJson } from './json-body.ts';
-import { JSON_SEQUENCES, parseMediaType, shapeOf } from './media-type.ts';
+import { mayStartJson } from './json-disguise.ts';
+import { parseMediaType, shapeOf } from './media-type.ts';
 import { readMultipart } from './multipart.ts';
 
 /** How large a body may be to be judged. */
@@ -30,7 +31,13 @@ export function limitFor(request: CanonicalRequest, limits: BodyLimits): number 
  * `peek` means that its first bytes decide (`looksStructured`), since lenient servers ignore Content-Type.
  */
 export function mustJudge(request: CanonicalRequest): 'judge' | 'peek' {
-  return request.contentCodings.length > 0 || shapeOf(request.contentType) !== 'other' ? 'judge' : 'peek';
+  if (request.contentCodings.length > 0 || mayBeForm(request)) return 'judge';
+  return shapeOf(request.contentType) === 'other' ? 'peek' : 'judge';
+}
+
+/** A POST without Content-Type is a form to Rack, whatever its first bytes are. */
+function mayBeForm({ method, contentType }: CanonicalRequest): boolean {
+  return method === 'POST' && contentType === null;
 }
 
 /**
@@ -43,19 +50,7 @@ export function looksStructured(request: CanonicalRequest, firstBytes: Uint8Arra
   if (mayStartJson(firstBytes)) return true;
   return request.contentType === null && looksLikeForm(firstBytes);
 }
-const OPEN_LIST = 0x5b;
-const OPEN_MAP = 0x7b;
-
-/** True when nothing but filler stands before a bracket, or when there is nothing but filler yet. */
-function mayStartJson(bytes: Uint8Array): boolean {
-  const first = bytes.find((byte) => !isFiller(byte));
-  return first === undefined || first === OPEN_MAP || first === OPEN_LIST;
-}
-
-/** White space, control characters and the bytes of byte order marks: what may stand before JSON in any encoding. */
-function isFiller(byte: number): boolean {
-  return byte <= 0x20 || [0xef, 0xbb, 0xbf, 0xfe, 0xff].includes(byte);
-}
+const EQUALS = 0x3d;
 
 /** A body without Content-Type is a form to Rack; it looks like one when it starts with a name, or may still. */
 function looksLikeForm(bytes: Uint8Array): boolean {
@@ -93,7 +88,7 @@ function decode(request: CanonicalRequest, bytes: Uint8Array, limits: BodyLimits
     case 'form':
       return decodeForm(content);
     case 'multipart':
-      return asForm(readMultipart(content, boundaryOf(request)));
+      return decodeMultipart(request, content);
     case 'other':
       return decodeOther(request, content);
     default:
@@ -103,7 +98,7 @@ function decode(request: CanonicalRequest, bytes: Uint8Array, limits: BodyLimits
 
 /** `curl -d` calls JSON a form; a server that ignores Content-Type reads the one, others read the other. */
 function decodeForm(content: Uint8Array): Outcome<DecodedBody> {
-  const json = mayStartJson(content) ? readUndeclaredJson(content, false) : passed(null);
+  const json = mayStartJson(content) ? readUndeclaredJson(content) : passed(null);
   if (json.ok && json.value === null) return asForm(readForm(content));
   return failed(
     'malformed-body',
@@ -111,11 +106,23 @@ function decodeForm(content: Uint8Array): Outcome<DecodedBody> {
   );
 }
 
-function decodeOther({ contentType }: CanonicalRequest, content: Uint8Array): Outcome<DecodedBody> {
-  const json = readUndeclaredJson(content, JSON_SEQUENCES.has(contentType ?? ''));
+/**
+ * Rack and formidable read fields from a multipart body of any kind, by Content-Disposition and by Content-ID. One that
+ * has neither (the metadata and the file of an upload) is opaque.
+ */
+function decodeMultipart(request: CanonicalRequest, content: Uint8Array): Outcome<DecodedBody> {
+  const hasFields =
+    request.contentType === 'multipart/form-data' ||
+    /form-data|content-id/iu.test(Buffer.from(content).toString('latin1'));
+  return hasFields ? asForm(readMultipart(content, boundaryOf(request))) : passed({ kind: 'opaque' });
+}
+
+function decodeOther(request: CanonicalRequest, content: Uint8Array): Outcome<DecodedBody> {
+  const json = readUndeclaredJson(content);
   if (!json.ok) return json;
   if (json.value !== null) return passed({ kind: 'json', value: json.value });
-  if (contentType !== null || !looksLikeForm(content)) return passed({ kind: 'opaque' });
+  const isForm = looksLikeForm(content) || (mayBeForm(request) && content.includes(EQUALS));
+  if (request.contentType !== null || !isForm) return passed({ kind: 'opaque' });
   const form = asForm(readForm(content));
   return form.ok ? form : failed(form.fault.code, `${form.fault.detail}; say what the body is in Content-Type`);
 }

@@ -25,10 +25,10 @@ export function readJsonBody(bytes: Uint8Array): Outcome<Value> {
 
 /**
  * Reads a body that does not say it is JSON, but that a server which ignores Content-Type may read so: null when no
- * server can. What some readers take for JSON and the judge does not is refused. With `sequence`, several JSON texts in
- * a row are no JSON. Faults: as `readJsonBody`.
+ * server can. What some readers take for JSON and the judge does not is refused, several JSON texts in a row among it:
+ * Go's decoder takes the first for the body. Faults: as `readJsonBody`.
  */
-export function readUndeclaredJson(bytes: Uint8Array, sequence: boolean): Outcome<Value | null> {
+export function readUndeclaredJson(bytes: Uint8Array): Outcome<Value | null> {
   const text = strictText(bytes);
   const start = text?.trimStart()[0];
   if (text !== null && (start === '{' || start === '[')) {
@@ -36,7 +36,7 @@ export function readUndeclaredJson(bytes: Uint8Array, sequence: boolean): Outcom
     if (result.ok) return distinct(result.value);
     if (result.problem !== 'syntax' && result.problem !== 'number-range') return refused(result);
   }
-  if (sequence || !disguisedJson(bytes)) return passed(null);
+  if (!disguisedJson(bytes)) return passed(null);
   return failed(
     'malformed-body',
     'the body starts as JSON does but is not valid JSON; some servers would read it anyway',

@@ -1,6 +1,35 @@
+import { looseJson } from './loose-json.ts';
+
+const OPEN_LIST = 0x5b;
+const OPEN_MAP = 0x7b;
+/** What starts a comment (`/`, `#`) or the guard `)]}'` that readers such as Gson skip. */
+const LEAD_INS: ReadonlySet<number> = new Set([0x23, 0x29, 0x2f]);
+/** What .NET and others take for white space, and control characters. */
+const WIDE_FILLER = /^[\s\p{Cc}\ufeff]*/u;
+
 /**
- * True when a forgiving reader would find JSON in bytes that are not JSON: behind a byte order mark, in UTF-16 or
- * UTF-32 (Python's reader detects both), with broken UTF-8 inside (Go's replaces it), with half a surrogate pair, or
+ * True for bytes that may be the first ones of JSON as some reader takes it: nothing but filler and what readers skip
+ * stands before a bracket, or there is nothing but filler yet.
+ */
+export function mayStartJson(bytes: Uint8Array): boolean {
+  const at = bytes.findIndex((byte) => !isFiller(byte));
+  const first = at === -1 ? undefined : bytes[at];
+  if (first === undefined || first === OPEN_MAP || first === OPEN_LIST || LEAD_INS.has(first)) return true;
+  if (first < 0x80) return false;
+  // A character that is cut off here does not decide yet: with `stream`, the decoder keeps it to itself.
+  const rest = new TextDecoder('utf-8').decode(bytes.subarray(at), { stream: true }).replace(WIDE_FILLER, '');
+  return rest === '' || /^[[{/#)]/u.test(rest);
+}
+
+/** White space, control characters and the bytes of byte order marks: what may stand before JSON in any encoding. */
+function isFiller(byte: number): boolean {
+  return byte <= 0x20 || [0xef, 0xbb, 0xbf, 0xfe, 0xff].includes(byte);
+}
+
+/**
+ * True when a forgiving reader would find JSON in bytes that are not JSON: behind a byte order mark, a comment or wide
+ * white space, in UTF-16 or UTF-32 (Python's reader detects both), with broken UTF-8 inside (Go's replaces it), with half
+ * a surrogate pair, with comments (Ruby, .NET), single quotes or bare names (.NET), NaN (Python) or a comma too many, or
  * with more text after it (Go's decoder stops at the end of the first value).
  */
 export function disguisedJson(bytes: Uint8Array): boolean {
@@ -14,7 +43,7 @@ function readings(bytes: Uint8Array): readonly string[] {
     texts.push(new TextDecoder('utf-16le').decode(bytes), new TextDecoder('utf-16be').decode(bytes));
     texts.push(decodeUtf32(bytes, true), decodeUtf32(bytes, false));
   }
-  return texts.map((text) => text.trimStart());
+  return texts;
 }
 
 /** Stops at the first unit that is no character. */
@@ -30,50 +59,9 @@ function decodeUtf32(bytes: Uint8Array, littleEndian: boolean): string {
 }
 
 function readsAsJson(text: string): boolean {
-  if (text[0] !== '{' && text[0] !== '[') return false;
-  if (opensObject(text)) return true;
-  const end = endOfFirstValue(text);
-  return end !== -1 && hasContent(text.slice(0, end));
-}
-
-/** True for text that starts with an object and its first name, within lists or not: nothing but JSON does. */
-function opensObject(text: string): boolean {
-  const brace = skip(text, 0, ' \t\r\n[');
-  if (text[brace] !== '{') return false;
-  const quote = skip(text, brace + 1, ' \t\r\n');
-  if (text[quote] !== '"') return false;
-  return text[skip(text, endOfString(text, quote), ' \t\r\n')] === ':';
-}
-
-function skip(text: string, start: number, characters: string): number {
-  let at = start;
-  while (at < text.length && characters.includes(text.charAt(at))) at += 1;
-  return at;
-}
-
-/** Where the string that starts at `start` ends, its quote included; the end of the text when it is not closed. */
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return Math.min(at + 1, text.length);
-}
-
-/** Where the first bracket of the text is closed, or -1. */
-function endOfFirstValue(text: string): number {
-  let depth = 0;
-  let at = 0;
-  while (at < text.length) {
-    const character = text.charAt(at);
-    if (character === '"') {
-      at = endOfString(text, at);
-      continue;
-    }
-    if (character === '{' || character === '[') depth += 1;
-    if (character === '}' || character === ']') depth -= 1;
-    at += 1;
-    if (depth === 0) return at;
-  }
-  return -1;
+  const loose = looseJson(text);
+  if (loose.opensObject) return true;
+  return loose.first !== null && hasContent(loose.first);
 }
 
 /** True for JSON that carries any value; `[ ]` at the start of a to-do list carries none. */

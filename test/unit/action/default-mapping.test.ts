@@ -12,8 +12,9 @@ describe('a request that no entry is for', () => {
     ['PUT', 'update'],
     ['PATCH', 'update'],
     ['DELETE', 'delete'],
-    ['PROPFIND', 'propfind'],
-    ['M-SEARCH', 'm-search'],
+    ['PROPFIND', 'http.propfind'],
+    ['SEARCH', 'http.search'],
+    ['M-SEARCH', 'http.m-search'],
   ])('by %s is the action %s', (method, type) => {
     expect(actionOf(EMPTY, request(method, URL))).toMatchObject({
       type,

@@ -156,6 +156,16 @@ describe('a body that does not say that it is JSON', () => {
     ['with a comment', Buffer.from('{"amount":5000/**/}')],
     ['cut off', Buffer.from('{"amount":5000')],
     ['with an escape in its first name', Buffer.from('{"am\\"ount":5000,')],
+    ['behind a comment, which Ruby and .NET skip', Buffer.from(`/* */${json}`)],
+    ['behind a line comment', Buffer.from(`// \n# \n${json}`)],
+    ['behind a guard, which Gson skips', Buffer.from(`)]}'\n${json}`)],
+    ['behind wide white space, which .NET skips', Buffer.from(`\u00a0\u2028\u0085${json}`)],
+    ['with single quotes, which .NET takes', Buffer.from("{'amount':5000}")],
+    ['with a bare name, which .NET takes', Buffer.from('{amount:5000}')],
+    ['with a comment before its first name', Buffer.from('{/**/"amount":5000}')],
+    ['in a list with NaN, which Python takes', Buffer.from('[NaN,1,2]')],
+    ['in a list of texts with a comma too many', Buffer.from('["id-1","id-2",]')],
+    ['many times over', Buffer.from('{"index":{}}\n{"a":1}\n')],
   ])('but that some servers read as JSON is refused: %s', (_, bytes) => {
     expect(decode('text/plain', bytes)).toBe('malformed-body');
     expect(decode('application/octet-stream', gzipSync(bytes), 'gzip')).toBe('malformed-body');
@@ -168,10 +178,13 @@ describe('a body that does not say that it is JSON', () => {
     ['a link in Markdown', '[link](https://example.com)'],
     ['a to-do list', '[ ] write\n[x] test'],
     ['a template', '{{name}} said'],
-    ['a CSS-like text', '{ color: red }'],
     ['an empty object and text', '{} and more'],
     ['a stamp', '[2026-11-24T10:00:00Z] started'],
     ['a brace alone', '{'],
+    ['a path', '/usr/bin'],
+    ['a heading', '# Title\n\nwords'],
+    ['a script', '#!/bin/sh\n[ -f x ] && y'],
+    ['settings', '# all of them\n[section]\na=1'],
     ['a quote alone', '{"'],
   ])('is opaque when it is none: %s', (_, text) => {
     expect(decode('text/plain', text)).toBe('opaque');
@@ -183,9 +196,31 @@ describe('a body that does not say that it is JSON', () => {
     expect(decode('image/jpeg', Buffer.from([0xff, 0xd8, 0xff, 0xe0]))).toBe('opaque');
   });
 
-  it('is opaque when it says that it is many JSON texts', () => {
-    expect(decode('application/x-ndjson', '{"index":{}}\n{"a":1}\n')).toBe('opaque');
-    expect(decode('application/json-seq', '\x1e{"a":1}\n\x1e{"a":2}\n')).toBe('opaque');
+  it('is refused when it is many JSON texts and says so, since Go takes the first', () => {
+    expect(decode('application/x-ndjson', '{"index":{}}\n{"a":1}\n')).toBe('malformed-body');
+  });
+});
+
+describe('a multipart body that does not say form-data', () => {
+  const field = '--b\r\nContent-Disposition: form-data; name="amount"\r\n\r\n5000\r\n--b--\r\n';
+
+  it('is a form when it has fields, as Rack and formidable take it', () => {
+    expect(decode('multipart/mixed; boundary=b', field)).toEqual([['amount', '5000']]);
+    expect(decode('multipart/related; boundary=b; type="text/json"', field)).toEqual([['amount', '5000']]);
+    expect(decode('multipart/mixed; boundary=b', '--b\r\nContent-ID: amount\r\n\r\n5000\r\n--b--')).toBe(
+      'malformed-body',
+    );
+  });
+
+  it('is opaque when it has none', () => {
+    const upload = '--b\r\nContent-Type: application/json\r\n\r\n{"name":"x"}\r\n--b\r\n\r\nfile\r\n--b--';
+    expect(decode('multipart/related; boundary=b', upload)).toBe('opaque');
+  });
+});
+
+describe('a form under another name', () => {
+  it.each(['application/urlencoded', 'text/x-www-form-urlencoded'])('is a form: %s', (type) => {
+    expect(decode(type, 'amount=5000')).toEqual([['amount', '5000']]);
   });
 });
 
@@ -225,8 +260,15 @@ describe('a body without Content-Type', () => {
     expect(decode(null, 'amount=1;amount=2')).toBe('malformed-body');
   });
 
+  it.each(['&amount=5000', 'a b=1&amount=5000', '$a=1&amount=5000', '\u00e9=1&amount=5000'])(
+    'is a form whatever it starts with: %s',
+    (text) => {
+      expect(decode(null, text)).toContainEqual(['amount', '5000']);
+    },
+  );
+
   it('is opaque otherwise', () => {
-    expect(decode(null, '<a b="c"/>')).toBe('opaque');
+    expect(decode(null, 'no form at all')).toBe('opaque');
     expect(decode(null, Buffer.from([1, 2, 0xff, 0xd8]))).toBe('opaque');
   });
 });
@@ -239,8 +281,8 @@ describe('whether a body has to be read whole', () => {
     expect(mustJudge(request('multipart/form-data; boundary=b'))).toBe('judge');
     expect(mustJudge(request('image/png', 'gzip'))).toBe('judge');
     expect(mustJudge(request('image/png'))).toBe('peek');
-    expect(mustJudge(request('multipart/mixed; boundary=b'))).toBe('peek');
-    expect(mustJudge(request(null))).toBe('peek');
+    expect(mustJudge(request('multipart/mixed; boundary=b'))).toBe('judge');
+    expect(mustJudge(request(null))).toBe('judge');
   });
 
   it.each([
@@ -267,9 +309,18 @@ describe('whether a body has to be read whole', () => {
     ['hello world', false],
     ['<xml', false],
     ['{', true],
-  ])('is known from the first bytes %j of anything without a type', (text, structured) => {
-    expect(looksStructured(request(null), Buffer.from(text))).toBe(structured);
+  ])('is known from the first bytes %j of a PUT without a type', (text, structured) => {
+    expect(looksStructured({ ...request(null), method: 'PUT' }, Buffer.from(text))).toBe(structured);
+    expect(looksStructured(request(null), Buffer.from(text))).toBe(true);
   });
+
+  it.each([['/* c */'], ['//'], ['#'], [")]}'"], ['\u00a0'], ['\u2028{'], ['\u3000[']])(
+    'is known from the first bytes %j of text, which some reader of JSON skips',
+    (text) => {
+      expect(looksStructured(request('text/plain'), Buffer.from(text))).toBe(true);
+      expect(looksStructured(request('text/plain'), Buffer.from(text).subarray(0, 1))).toBe(true);
+    },
+  );
 
   it('holds for the first bytes of every encoding that JSON can hide in', () => {
     for (const bytes of [
