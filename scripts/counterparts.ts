@@ -17,6 +17,10 @@ export interface Counterpart {
 export const CACHE =
   process.env['AEGIS_TEST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'aegis-gateway');
 
+/** The HTTP client of most agents that are written in Python. */
+const REQUESTS = '2.34.2';
+const PYTHON_FOLDER = join(CACHE, `python-requests-${REQUESTS}`);
+
 /** The oldest runtime that `engines` allows to be used, tried once with the built file. */
 const OLDEST_NODE = '24.15.0';
 
@@ -24,6 +28,18 @@ export const COUNTERPARTS: readonly Counterpart[] = [
   debian('curl', 'a client that many agents call'),
   debian('openssl', 'certificates of test upstreams'),
   debian('python3', 'an independent reader of the journal'),
+  {
+    name: 'python-requests',
+    neededFor: 'the HTTP client of most Python agents',
+    find: () => existing(join(PYTHON_FOLDER, 'ready')) && existing(join(PYTHON_FOLDER, 'bin', 'python3')),
+    // Without a terminal pip tells nobody what it does; the mark says that it came to its end.
+    install: () => [
+      'sh',
+      '-c',
+      `python3 -m venv "$0" && "$0/bin/pip" install -q --disable-pip-version-check requests==${REQUESTS} && touch "$0/ready"`,
+      PYTHON_FOLDER,
+    ],
+  },
   {
     name: 'node24',
     neededFor: `the built file on Node ${OLDEST_NODE}`,

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EnvHttpProxyAgent, fetch, ProxyAgent, type Dispatcher } from 'undici';
@@ -104,8 +104,7 @@ describeWith(['curl'], 'curl', ([curl = '']) => {
   });
 });
 
-describeWith(['python3'], 'Python', ([python = '']) => {
-  const URLLIB = `
+const URLLIB = `
 import sys, urllib.request, urllib.error
 url, body = sys.argv[1], sys.argv[2]
 request = urllib.request.Request(url, data=body.encode() if body else None, headers={'Content-Type': 'application/json'} if body else {})
@@ -116,25 +115,27 @@ except urllib.error.HTTPError as error:
 print(answer.status)
 sys.stdout.write(answer.read().decode())
 `;
-  const REQUESTS = `
+
+const REQUESTS = `
 import sys, json, requests
 url, body = sys.argv[1], sys.argv[2]
 answer = requests.post(url, json=json.loads(body), timeout=15) if body else requests.get(url, timeout=15)
 print(answer.status_code)
 sys.stdout.write(answer.text)
 `;
-  const calls =
-    (script: string): Call =>
-    async (url, body, proxy) =>
-      await program([python, '-c', script, url, body === null ? '' : JSON.stringify(body)], proxy);
 
-  describe('urllib', () => itIsGoverned(calls(URLLIB)));
+/** Calls of a Python program that takes a URL and a body, and prints status and text. */
+function callsOf(python: string, script: string): Call {
+  return async (url, body, proxy) =>
+    await program([python, '-c', script, url, body === null ? '' : JSON.stringify(body)], proxy);
+}
 
-  const hasRequests = spawnSync(python, ['-c', 'import requests']).status === 0;
-  const describeRequests = hasRequests ? describe : describe.skip;
-  describeRequests(`requests${hasRequests ? '' : ' [needs the package requests]'}`, () =>
-    itIsGoverned(calls(REQUESTS)),
-  );
+describeWith(['python3'], 'Python with urllib', ([python = '']) => {
+  itIsGoverned(callsOf(python, URLLIB));
+});
+
+describeWith(['python-requests'], 'Python with requests', ([python = '']) => {
+  itIsGoverned(callsOf(python, REQUESTS));
 });
 
 describe('Node', () => {
