@@ -8,8 +8,10 @@ import type { ApprovalAsk, ApprovalRecord } from './model/approval.ts';
 import { describeDecision, RISK_LEVELS } from './model/decision.ts';
 import { FaultError, passed, type Fault, type Outcome } from './model/fault.ts';
 import type * as ports from './model/ports.ts';
-import type { CanonicalRequest, RequestBody } from './model/request.ts';
-import { decodeBody, looksStructured, opaqueBody } from './request/body.ts';
+import type { RequestBody } from './model/request.ts';
+import { receiveBody } from './received-body.ts';
+import { opaqueBody } from './request/body.ts';
+import { redactFault } from './redaction/redact.ts';
 import { canonicalize } from './request/canonicalize.ts';
 
 /** What the exchange needs beside the pure stages. */
@@ -74,7 +76,7 @@ export async function exchange(raw: ports.RawExchange, given: ExchangePorts): Pr
   }
 }
 
-async function judge(call: Call): Promise<Step<Judged>> {
+async function judge(call: Call, before: RequestBody | null = null): Promise<Step<Judged>> {
   const { entered, raw } = call;
   const request = canonicalize(raw.head, entered.request);
   if (!request.ok) return stop({ fault: request.fault });
@@ -82,26 +84,15 @@ async function judge(call: Call): Promise<Step<Judged>> {
     const detail = 'expected nothing else on the connection of a WebSocket handshake, found another request';
     return stop({ fault: { code: 'unsupported-upgrade', detail }, request: request.value });
   }
-  const body = await readBody(call, request.value);
+  const body = await receiveBody(raw.body, request.value, entered, before);
+  // A body can take minutes to arrive: what was reloaded meanwhile decides.
+  const world = call.world();
+  if (world !== entered) return await judge({ ...call, entered: world }, body.ok ? body.value : before);
   if (!body.ok) return stop({ fault: body.fault, request: request.value });
   const judged = judgeIn(entered, request.value, body.value, momentOf(call));
   if (!judged.ok) return stop({ fault: judged.fault, request: request.value, body: body.value });
   if (judged.value.verdict.decision.approval === 'auto') claim(call, judged.value);
   return { ok: true, value: judged.value };
-}
-
-async function readBody(call: Call, request: CanonicalRequest): Promise<Outcome<RequestBody>> {
-  const { entered, raw } = call;
-  const plan = bodyPlan(entered.actions, request, entered.body);
-  if (plan.kind === 'none') return passed({ kind: 'none' });
-  if (plan.kind === 'stream') return passed({ kind: 'streamed' });
-  if (plan.kind === 'peek') {
-    const first = await raw.body.peek();
-    if (!first.ok) return first;
-    if (!looksStructured(request, first.value)) return passed({ kind: 'streamed' });
-  }
-  const bytes = await raw.body.read(plan.limitBytes);
-  return bytes.ok ? decodeBody(request, bytes.value, entered.body) : bytes;
 }
 
 /** Counts a request that may pass into its agent's session, in the same turn in which it was judged. */
@@ -190,14 +181,15 @@ async function release(
     await recordOutcome(call, { ...NOT_SENT, fault: unconsumed });
     return await withdraw(call, known, unconsumed);
   }
-  const outcome = await world.upstream.forward(request, body, call.raw.client, {
+  const sent = await world.upstream.forward(request, body, call.raw.client, {
     exchangeId: call.id,
     idempotencyKey: idempotencyKeyOf(judged, approval),
     signal: call.raw.signal,
   });
-  await recordOutcome(call, outcome);
-  call.meter.forwarded(request.entry, outcome.result, outcome.status, secondsOf(call));
-  if (outcome.fault !== null && !outcome.answered) await answer(call, { fault: outcome.fault, judged });
+  const fault = sent.fault === null ? null : redactFault(sent.fault, world.redactor);
+  await recordOutcome(call, { ...sent, fault });
+  call.meter.forwarded(request.entry, sent.result, sent.status, secondsOf(call));
+  if (fault !== null && !sent.answered) await answer(call, { fault, judged });
 }
 
 const NOT_SENT = { result: 'not-sent', status: null, answered: false, bytesSent: 0, bytesReceived: 0 } as const;
@@ -254,8 +246,9 @@ async function withdraw(
   await refuse(call, { ...known, fault });
 }
 
-async function refuse(call: Call, end: Stop): Promise<void> {
-  const world = end.judged?.world ?? call.entered;
+async function refuse(call: Call, stopped: Stop): Promise<void> {
+  const world = stopped.judged?.world ?? call.entered;
+  const end = { ...stopped, fault: redactFault(stopped.fault, world.redactor) };
   try {
     const view = viewOf(world, call.raw.head, end);
     await call.journal.append(refusalRecord(factsOf(world, call.id), view, end.fault), 'written');

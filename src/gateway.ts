@@ -24,7 +24,7 @@ import type { Clock, Log } from './model/ports.ts';
 import type { RawHead } from './model/request.ts';
 import { readinessOf } from './readiness.ts';
 import { portRefusalRecord } from './evidence/records.ts';
-import { redactRawHead } from './redaction/redact.ts';
+import { redactFault, redactRawHead } from './redaction/redact.ts';
 import { Reloader } from './reload.ts';
 import { gateSettings, interceptSettings } from './settings.ts';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.ts';
@@ -198,7 +198,8 @@ function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundati
       const { agent, enforcement, redactor } = keeper.current();
       const facts = { exchangeId: randomUUID(), agentId: agent.id, enforcement };
       const request = redactRawHead(refusal.head ?? unreadHead(refusal), redactor);
-      await journal.append(portRefusalRecord(facts, { request, fault: refusal.fault }), 'written');
+      const fault = redactFault(refusal.fault, redactor);
+      await journal.append(portRefusalRecord(facts, { request, fault }), 'written');
     },
   });
 }

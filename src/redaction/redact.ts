@@ -1,5 +1,6 @@
 import type { Action } from '../model/action.ts';
 import { canonicalText } from '../model/canonical.ts';
+import type { Fault } from '../model/fault.ts';
 import type { ActionView, RequestView } from '../model/record.ts';
 import { urlOf, type CanonicalRequest, type RawHead, type RequestBody } from '../model/request.ts';
 import type { Json, ValueMap } from '../model/value.ts';
@@ -101,6 +102,11 @@ export function redactActions(actions: readonly Action[], redactor: Redactor): r
     amountParam: action.amountParam,
     mappedBy: action.mappedBy,
   }));
+}
+
+/** A fault as it may be stored and shown: its detail quotes what was found, and a key of a body can be a secret too. */
+export function redactFault({ code, detail }: Fault, redactor: Redactor): Fault {
+  return { code, detail: redactor.text(detail) };
 }
 
 /** A request as it may be stored and shown. `body` is null where it was not read. */
