@@ -4,8 +4,8 @@ import type { Fault } from '../model/fault.ts';
 import type { ActionView, RequestView } from '../model/record.ts';
 import { urlOf, type CanonicalRequest, type RawHead, type RequestBody } from '../model/request.ts';
 import type { Json, ValueMap } from '../model/value.ts';
-import { exactJson } from './exact-json.ts';
-import { judgeName, plainName } from './secret-names.ts';
+import { exactJson, mostBytes } from './exact-json.ts';
+import { judgeName, plainName, type NameVerdict } from './secret-names.ts';
 import { redactText, type TextRules } from './secret-text.ts';
 import { redactUrl } from './secret-url.ts';
 import { CUTS, cutText, isSecretFor, mayFit, ValueView, WHOLE, type ViewRules } from './value-view.ts';
@@ -53,13 +53,14 @@ export function createRedactor(settings: RedactionSettings): Redactor {
   const mark = (kind: string, text: string, size: string): string => {
     return `[${kind} sha256:${settings.digest(text).slice(0, DIGEST_CHARACTERS)} ${size}]`;
   };
+  const judge = remembered((name) => judgeName(name, extra));
   const textRules: TextRules = {
-    isSecret: (name, text) => isSecretFor(judgeName(name, extra), text),
+    isSecret: (name, text) => isSecretFor(judge(name), text),
     mark: (secret) => mark('redacted', secret, `${secret.length} chars`),
     value: (value, depth) => new ValueView(viewRules, WHOLE, depth).value(value),
   };
   const viewRules: ViewRules = {
-    judgeName: (name) => judgeName(name, extra),
+    judgeName: judge,
     text: (text, depth) => redactText(text, textRules, depth),
     secret: textRules.mark,
     shortened: (text, size) => mark('shortened', text, size),
@@ -69,6 +70,23 @@ export function createRedactor(settings: RedactionSettings): Redactor {
     text: (text) => cutText(text, MAX_TEXT_CHARACTERS, { shortened, text: (part) => redactText(part, textRules) }),
     url: (url) => cutText(url, MAX_URL_CHARACTERS, { shortened, text: (part) => redactUrl(part, textRules) }),
     params: (params, first, maxBytes) => paramsWithin({ params, first, maxBytes, rules: viewRules }),
+  };
+}
+
+/** Names that are remembered with what was made of them: a tool's requests use the same few. */
+const MAX_REMEMBERED_NAMES = 2_000;
+const MAX_REMEMBERED_CHARACTERS = 64;
+
+/** Judges each name once, as long as there are not too many. */
+function remembered(judge: (name: string) => NameVerdict): (name: string) => NameVerdict {
+  const known = new Map<string, NameVerdict>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const verdict = judge(name);
+    if (known.size >= MAX_REMEMBERED_NAMES) known.clear();
+    if (name.length <= MAX_REMEMBERED_CHARACTERS) known.set(name, verdict);
+    return verdict;
   };
 }
 
@@ -84,7 +102,7 @@ function paramsWithin({ params, first, maxBytes, rules }: ParamsAsk): Json {
   for (const cut of CUTS) {
     if (!mayFit(params, cut, maxBytes)) continue;
     const json = exactJson(new ValueView(rules, cut, 0).params(params, first));
-    if (Buffer.byteLength(JSON.stringify(json)) <= maxBytes) return json;
+    if (mostBytes(json) <= maxBytes || Buffer.byteLength(JSON.stringify(json)) <= maxBytes) return json;
   }
   return { [rules.shortened(canonicalText(params), `${params.size} keys`)]: null };
 }

@@ -75,7 +75,8 @@ export function findShapes(text: string): readonly Span[] {
 
 /** The matches of a pattern, each without what its group `before` takes. */
 export function spansOf(pattern: RegExp, text: string): readonly Span[] {
-  return [...text.matchAll(pattern)].map(spanOf);
+  // Making ready to go through all matches takes longer than to see that there is none.
+  return text.search(pattern) === -1 ? [] : [...text.matchAll(pattern)].map(spanOf);
 }
 
 /** A match without what its group `before` takes. */
@@ -87,6 +88,7 @@ export function spanOf(match: RegExpMatchArray): Span {
 /** A private key in PEM (RFC 7468), up to its end, or to the end of the text where that is cut off. */
 function privateKeys(text: string): readonly Span[] {
   const spans: Span[] = [];
+  if (text.search(PRIVATE_KEY) === -1) return spans;
   let after = 0;
   for (const { index } of text.matchAll(PRIVATE_KEY)) {
     if (index < after) continue;
@@ -105,6 +107,7 @@ function endOfFooter(text: string, footer: number): number {
 /** Credentials of the Basic scheme (RFC 7617): base64 of a text with a colon. "Basic understanding" is none. */
 function basicCredentials(text: string): readonly Span[] {
   const spans: Span[] = [];
+  if (text.search(BASIC) === -1) return spans;
   for (const match of text.matchAll(BASIC)) {
     const credentials = match[1] ?? '';
     const end = match.index + match[0].length;
@@ -116,6 +119,7 @@ function basicCredentials(text: string): readonly Span[] {
 
 /** Payment card numbers (ISO/IEC 7812): issuer's prefix and length, and the check digit. */
 function cards(text: string): readonly Span[] {
+  if (text.search(CARD) === -1) return [];
   return [...text.matchAll(CARD)]
     .filter(([digits]) => isCard(digits.replaceAll(/[ -]/gu, '')))
     .map(({ index, 0: digits }) => ({ start: index, end: index + digits.length }));

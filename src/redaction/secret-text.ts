@@ -1,6 +1,7 @@
 import { readJson } from '../document/json.ts';
 import { canonicalText } from '../model/canonical.ts';
 import { isList, isMap, type Value } from '../model/value.ts';
+import { isPlain } from './plain-text.ts';
 import { findShapes, spanOf, spansOf, type Span } from './secret-shapes.ts';
 
 /** How names are judged and secrets written. */
@@ -37,6 +38,7 @@ const MAY_NAME = /[:=]|(?<![\w-])--?[A-Za-z]/u;
  * it is. `depth` counts texts inside texts.
  */
 export function redactText(text: string, rules: TextRules, depth = 0): string {
+  if (isPlain(text)) return text;
   if (depth < MAX_TEXT_DEPTH) {
     const structured = redactEmbedded(text, rules, depth);
     if (structured !== null) return structured;
@@ -59,8 +61,9 @@ function redactEmbedded(text: string, rules: TextRules, depth: number): string |
 }
 
 function redactSpans(text: string, rules: TextRules): string {
-  const spans = [...findShapes(text), ...namedSpans(text, rules)].sort((left, right) => left.start - right.start);
-  if (spans.length === 0) return text;
+  const found = [...findShapes(text), ...namedSpans(text, rules)];
+  if (found.length === 0) return text;
+  const spans = found.sort((left, right) => left.start - right.start);
   const parts: string[] = [];
   let at = 0;
   for (const { start, end } of merge(spans)) {
@@ -73,7 +76,9 @@ function redactSpans(text: string, rules: TextRules): string {
 
 function namedSpans(text: string, rules: TextRules): readonly Span[] {
   if (!MAY_NAME.test(text)) return [];
-  const named = [...text.matchAll(ASSIGNMENT), ...text.matchAll(FLAG)].flatMap((match) => namedSpan(match, rules));
+  const named = [ASSIGNMENT, FLAG]
+    .filter((pattern) => text.search(pattern) !== -1)
+    .flatMap((pattern) => [...text.matchAll(pattern)].flatMap((match) => namedSpan(match, rules)));
   return [...named, ...spansOf(USER_FLAG, text), ...spansOf(HEADER_LINE, text)];
 }
 

@@ -171,9 +171,15 @@ export function mayFit(value: Value, cut: Cut, maxBytes: number): boolean {
     left -= 1;
     if (left < 0) return;
     if (typeof item === 'string') left -= Math.min(item.length, cut.textCharacters);
-    else if (isList(item)) item.slice(0, cut.items).every(spendWhileLeft);
-    else if (isMap(item))
-      [...item].slice(0, cut.items).every(([key, member]) => spendWhileLeft(key) && spendWhileLeft(member));
+    else if (isList(item)) (item.length > cut.items ? item.slice(0, cut.items) : item).every(spendWhileLeft);
+    else if (isMap(item)) spendMembers(item);
+  };
+  const spendMembers = (map: ValueMap): void => {
+    let members = 0;
+    for (const [key, member] of map) {
+      members += 1;
+      if (members > cut.items || !spendWhileLeft(key) || !spendWhileLeft(member)) return;
+    }
   };
   const spendWhileLeft = (item: Value): boolean => {
     spend(item);

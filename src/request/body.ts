@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Digest } from '../model/brand.ts';
 import { failed, passed, type Outcome } from '../model/fault.ts';
 import type { CanonicalRequest, DecodedBody, RequestBody } from '../model/request.ts';
@@ -138,7 +138,7 @@ function boundaryOf({ headers }: CanonicalRequest): string {
 }
 
 function sha256(bytes: Uint8Array): Digest {
-  const hex = createHash('sha256').update(bytes).digest('hex');
+  const hex = hash('sha256', bytes, 'hex');
   if (!isDigest(hex)) throw new TypeError('expected a SHA-256 digest');
   return hex;
 }

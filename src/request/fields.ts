@@ -104,8 +104,11 @@ export class Fields {
 
   /** The value of a field; where it repeats, its values joined by commas (RFC 9110 section 5.3). */
   get(name: string): string | null {
-    const values = this.list.filter((field) => field.name === name).map(({ value }) => value);
-    return values.length === 0 ? null : values.join(', ');
+    let joined: string | null = null;
+    for (const field of this.list) {
+      if (field.name === name) joined = joined === null ? field.value : `${joined}, ${field.value}`;
+    }
+    return joined;
   }
 
   /** The members of a comma-separated field in lower case; null when an empty one is among them. */
@@ -159,7 +162,7 @@ function readField(rawName: string, rawValue: string): Outcome<HeaderField> {
 }
 
 function checkSpelling(name: string, spellings: Map<string, string>): Outcome<never> | null {
-  const folded = name.replaceAll(/[^a-z0-9]/gu, '-');
+  const folded = /^[a-z0-9-]*$/u.test(name) ? name : name.replaceAll(/[^a-z0-9]/gu, '-');
   const known = spellings.get(folded);
   spellings.set(folded, name);
   if (known === undefined) {

@@ -71,6 +71,11 @@ function distinct(value: Value): Outcome<Value> {
 function hasFoldedTwins(value: Value): boolean {
   if (isList(value)) return value.some(hasFoldedTwins);
   if (!isMap(value)) return false;
-  const folded = new Set([...value.keys()].map(foldCase));
-  return folded.size < value.size || [...value.values()].some(hasFoldedTwins);
+  // Names that are folded as they stand are different, or the reader would have refused them.
+  let folded = true;
+  for (const [key, member] of value) {
+    folded &&= foldCase(key) === key;
+    if (typeof member === 'object' && hasFoldedTwins(member)) return true;
+  }
+  return !folded && new Set([...value.keys()].map(foldCase)).size < value.size;
 }

@@ -32,8 +32,12 @@ export class NameLedger {
   }
 }
 
+/** ASCII without capital letters. */
+const FOLDED = /^[^A-Z\u0080-\uffff]*$/;
+
 /** Evens out letter case as lenient readers do; Go's JSON reader even takes the Kelvin sign for a k. */
 export function foldCase(text: string): string {
+  if (FOLDED.test(text)) return text;
   return text.toUpperCase().toLowerCase();
 }
 

@@ -3,6 +3,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Decimal, isList, isMap, type Value, type ValueMap } from '../../src/model/value.ts';
 import { createRedactor } from '../../src/redaction/redact.ts';
+import { exactJson, mostBytes } from '../../src/redaction/exact-json.ts';
+import { isPlain } from '../../src/redaction/plain-text.ts';
 import { judgeName } from '../../src/redaction/secret-names.ts';
 import { redactText } from '../../src/redaction/secret-text.ts';
 import { redactUrl } from '../../src/redaction/secret-url.ts';
@@ -74,6 +76,47 @@ describe('any parameters', () => {
   it('never show a value under the name of a secret', () => {
     const property = fc.property(fc.constantFrom('password', 'api_key', 'clientSecret'), value, (name, given) => {
       return !JSON.stringify(redactor.params(new Map([[name, plant(given)]]), null, MAX_BYTES)).includes(PLANTED);
+    });
+    expect(counterexample(property)).toBe('');
+  });
+});
+
+/** Texts of which many are plain, made of what secrets and their names are made of as well. */
+const wordy = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(' ', '-', '--', '.', '/', '+', '~', '_', '1234', '4111', ',', '@', '$', '(', ')', '!', '?', '&'),
+      fc.constantFrom('password', 'token', 'secret', 'u', 'Bearer', 'basic', 'BEGIN', 'eyJ', 'AKIA', 'sk', 'PuTTY'),
+      fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'X', 'Y', 'Z', '0', '1', '8', '9'), maxLength: 6 }),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join(''));
+
+describe('a text that is plain', () => {
+  it('has nothing in it that a search would find', () => {
+    let plain = 0;
+    const rules = {
+      isSecret: () => true,
+      mark: () => '[MARK]',
+      value: () => 'found',
+    };
+    // A colon behind which nothing stands is telling, and names nothing: it only makes the search look.
+    const property = fc.property(wordy, (text) => {
+      if (!isPlain(text)) return true;
+      plain += 1;
+      return redactText(`${text} :`, rules) === `${text} :`;
+    });
+    expect(counterexample(property, 20_000)).toBe('');
+    expect(plain).toBeGreaterThan(1_000);
+  });
+});
+
+describe('the bound of a JSON text', () => {
+  it('is never below its length', () => {
+    const property = fc.property(value, (given) => {
+      const json = exactJson(given);
+      return mostBytes(json) >= Buffer.byteLength(JSON.stringify(json));
     });
     expect(counterexample(property)).toBe('');
   });
