@@ -24,6 +24,7 @@ export interface ReadRequest {
 const SETTINGS = {
   routes: new Map(),
   maxUrlBytes: LIMITS.url.value,
+  tunnels: () => false,
   maxHeaderCount: LIMITS.header_count.value,
   maxHeaderBytes: LIMITS.headers.value,
 } as const;
@@ -40,6 +41,7 @@ export function readRequest(map: ActionMap, written: WrittenRequest): Outcome<Re
       rawHeaders: rawHeadersOf(written),
       httpVersion: '1.1',
       serverName: null,
+      secure: false,
       tunnelAuthority: null,
       remoteAddress: '127.0.0.1',
     },

@@ -79,7 +79,7 @@ function registerApprove(group: Command, io: CommandIo, ask: Ask): void {
   withPlace(group.command('approve <names...>'))
     .description('Approve: the request may pass as it is, for as long and as often as its rule says.')
     .option('--reason <text>', 'why, for the audit trail')
-    .option('-y, --yes', 'do not show it and ask first')
+    .option('-y, --yes', 'do not show it and ask first, as is done at a terminal')
     .addHelpText(
       'after',
       '\nExamples:\n  aegis-gateway approvals approve apr-7zq3k9x2mb\n  aegis-gateway approvals approve apr-7zq3k9x2mb apr-0c5m1h8ttw --yes --reason "ticket 4711"',
@@ -95,7 +95,7 @@ function registerDeny(group: Command, io: CommandIo, ask: Ask): void {
         .makeOptionMandatory()
         .argParser(parseReason),
     )
-    .option('-y, --yes', 'do not show it and ask first')
+    .option('-y, --yes', 'do not show it and ask first, as is done at a terminal')
     .addHelpText(
       'after',
       '\nExample:\n  aegis-gateway approvals deny apr-7zq3k9x2mb --reason "refunds over 100 go through support"',

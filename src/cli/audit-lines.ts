@@ -1,4 +1,4 @@
-import { foldRecord, type ExchangeView } from '../audit/exchange-view.ts';
+import { foldRecord, type ExchangeRecord, type ExchangeView } from '../audit/exchange-view.ts';
 import type { AuditRecord } from '../model/record.ts';
 import type { Json } from '../model/value.ts';
 import { columnsOf, visibleCell } from '../visible/cell.ts';
@@ -37,6 +37,9 @@ export function recordLine(record: AuditRecord, colour: boolean): string {
   if (record.kind === 'lifecycle') {
     return `${record.time}  ${padded('gateway', 8, false)}  ${record.event}  ${visibleCell(record.detail, WIDTHS.detail)}\n`;
   }
+  if (record.kind === 'checkpoint') {
+    return `${record.time}  ${padded('journal', 8, false)}  checkpoint  ${record.reason}, signed up to record ${record.seq}\n`;
+  }
   const cells = [
     record.time,
     padded(record.kind, 8, false),
@@ -46,7 +49,7 @@ export function recordLine(record: AuditRecord, colour: boolean): string {
   return `${cells.join('  ')}\n`;
 }
 
-function recordCells(record: Exclude<AuditRecord, { kind: 'lifecycle' }>, colour: boolean): readonly string[] {
+function recordCells(record: ExchangeRecord, colour: boolean): readonly string[] {
   const view = foldRecord(undefined, record);
   switch (record.kind) {
     case 'intent':

@@ -36,7 +36,7 @@ export function registerList(audit: Command, io: CommandIo): void {
       'after',
       `
 A line: time, decision, risk, action -> target, rule, what became of it, who approved, exchange.
---kind lifecycle lists what the gateway recorded of itself.
+--kind lifecycle lists what the gateway recorded of itself, --kind checkpoint the signed heads of the journal.
 
 Examples:
   aegis-gateway audit list --since 2026-01-31 --action "delete*" --risk critical
@@ -49,18 +49,18 @@ async function list(options: ListOptions, io: CommandIo): Promise<void> {
   const filter = filterOf(options, io.clock.now());
   const trail = await openTrail(options, io);
   try {
-    if (options.kind === 'lifecycle')
-      printAll(await lifecycleOf(trail, filter, options.limit), recordLine, { options, io });
+    if (options.kind === 'lifecycle' || options.kind === 'checkpoint')
+      printAll(await ownRecords(trail, filter, options.limit), recordLine, { options, io });
     else printAll(await trail.exchanges(filter, options.limit), exchangeLine, { options, io });
   } finally {
     trail.close();
   }
 }
 
-async function lifecycleOf(trail: Trail, filter: TrailFilter, limit: number): Promise<readonly AuditRecord[]> {
+async function ownRecords(trail: Trail, filter: TrailFilter, limit: number): Promise<readonly AuditRecord[]> {
   const found: AuditRecord[] = [];
   for await (const { record } of trail.records()) {
-    if (record.kind === 'lifecycle' && isWithin(filter, record.time)) found.push(record);
+    if (record.kind === filter.kind && isWithin(filter, record.time)) found.push(record);
   }
   return found.slice(-limit);
 }

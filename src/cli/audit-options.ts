@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { Trail } from '../audit/trail.ts';
@@ -5,6 +6,7 @@ import { NO_FILTER, type TrailFilter } from '../audit/trail-filter.ts';
 import { APPROVALS, RISK_LEVELS, type Approval, type RiskLevel } from '../model/decision.ts';
 import type { AuditRecord } from '../model/record.ts';
 import { compileGlob } from '../policy/glob.ts';
+import { makeVisible } from '../visible/text.ts';
 import type { CommandIo } from './io.ts';
 
 /** Where the gateway keeps its data, unless it is told otherwise. */
@@ -16,6 +18,7 @@ const KINDS = [
   'refusal',
   'approval',
   'lifecycle',
+  'checkpoint',
 ] as const satisfies readonly AuditRecord['kind'][];
 
 export interface DataOptions {
@@ -119,18 +122,32 @@ function endOfDay(text: string, time: number): number {
   return DAY.test(text) ? time + 86_400_000 - 1 : time;
 }
 
-/** The journal and the database below a data folder. */
+/** The journal, the database and the public keys below a data folder. */
 export function pathsOf(
   { dataDir }: DataOptions,
   io: CommandIo,
-): { readonly journalDir: string; readonly databasePath: string } {
+): { readonly journalDir: string; readonly databasePath: string; readonly publicKeyPath: string } {
   const dir = resolve(io.cwd, dataDir ?? io.env['AEGIS_DATA_DIR'] ?? DEFAULT_DATA_DIR);
-  return { journalDir: resolve(dir, 'journal'), databasePath: resolve(dir, 'audit.db') };
+  return {
+    journalDir: resolve(dir, 'journal'),
+    databasePath: resolve(dir, 'audit.db'),
+    publicKeyPath: resolve(dir, 'journal-key.pub.pem'),
+  };
 }
 
-/** Opens the trail and says so where it is slower than it could be. */
+/** Throws where there is no trail: a wrong folder must not look as if nothing had happened. */
+export function requireTrail({ journalDir, databasePath }: ReturnType<typeof pathsOf>): void {
+  if (existsSync(journalDir) || existsSync(databasePath)) return;
+  throw new Error(
+    `expected a journal in ${makeVisible(journalDir)}, found none; --data-dir names the data folder of the gateway`,
+  );
+}
+
+/** Opens the trail and says so where it is slower than it could be. Throws where there is none. */
 export async function openTrail(options: DataOptions, io: CommandIo): Promise<Trail> {
-  const trail = await Trail.open(pathsOf(options, io));
+  const paths = pathsOf(options, io);
+  requireTrail(paths);
+  const trail = await Trail.open(paths);
   if (trail.databaseProblem !== null) {
     io.stderr(`note: reading the journal alone, the audit database cannot be used: ${trail.databaseProblem}\n`);
   }

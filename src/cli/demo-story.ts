@@ -5,6 +5,7 @@ import { approveOnSocket, auditCommand, phaseOnSocket } from './demo-evidence.ts
 import type { ToolApi } from './demo-tool-api.ts';
 import type { CommandIo } from './io.ts';
 import type { StoryClock } from './story-clock.ts';
+import { wrapLines } from './wrap.ts';
 
 /** Who and what the story is told with. */
 export interface Story {
@@ -30,7 +31,7 @@ const RETRIES_AFTER_SUCCESS = 2;
 export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stopped'> {
   const { io, gateway, toolApi, clock, folder } = story;
   const api = `http://127.0.0.1:${toolApi.port}`;
-  const say = (text: string): void => io.stdout(`${text}\n`);
+  const say = (text: string): void => tell(story, text);
   say(bold(io, 'Aegis Gateway: the story of an agent that may not do everything'));
   say(`
   gateway    http://127.0.0.1:${gateway.data.port}   (the agent's HTTP_PROXY)
@@ -59,9 +60,9 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   if (approved === 'stopped') return 'stopped';
   checks.push(approved);
 
-  chapter(story, 5, 'The audit trail', `aegis-gateway audit list --data-dir ${folder}`);
+  chapter(story, 5, 'The audit trail', `${commandOf(io)} audit list --data-dir ${folder}`);
   say((await auditCommand(story.dataDir, io, ['list'])).text);
-  say(`\n   aegis-gateway audit verify --data-dir ${folder}`);
+  io.stdout(`\n   ${commandOf(io)} audit verify --data-dir ${folder}\n`);
   const verified = await auditCommand(story.dataDir, io, ['verify']);
   say(verified.text);
   const { done } = toolApi;
@@ -87,14 +88,16 @@ async function refundStory(story: Story, refund: AgentCall): Promise<boolean | '
   const socket = join(dataDir, 'control.sock');
   if (auto) {
     io.stdout(
-      `   Approving by itself, as a person would with: aegis-gateway approvals approve ${name} --data-dir ${folder}\n`,
+      `   Approving by itself, as a person would with:\n   ${commandOf(io)} approvals approve ${name} --data-dir ${folder}\n`,
     );
     await approveOnSocket(socket, name);
   } else {
     io.stdout(`
    ${bold(io, 'Your turn.')} In a second terminal, in this folder:
-      npm run aegis-gateway -- approvals show ${name} --data-dir ${folder}
-      npm run aegis-gateway -- approvals approve ${name} --data-dir ${folder}
+
+   ${commandOf(io)} approvals show ${name} --data-dir ${folder}
+   ${commandOf(io)} approvals approve ${name} --data-dir ${folder}
+
    The agent asks again every second; Ctrl-C ends the demo.\n`);
     const phase = await waitForHuman(story, socket, name);
     if (phase !== 'approved') return phase === 'stopped' ? 'stopped' : false;
@@ -106,9 +109,8 @@ async function refundStory(story: Story, refund: AgentCall): Promise<boolean | '
   let repeated = true;
   for (let retry = 0; retry < RETRIES_AFTER_SUCCESS; retry += 1)
     repeated = show(story, await call(story, refund), 403) && repeated;
-  io.stdout(
-    `   Each further execution would need an approval of its own. Refunds that the shop made: ${story.toolApi.done.refunds}\n`,
-  );
+  tell(story, '   Each further execution would need an approval of its own.');
+  tell(story, `   Refunds that the shop made: ${story.toolApi.done.refunds}`);
   return asPlanned && ran && repeated;
 }
 
@@ -127,15 +129,17 @@ async function call({ gateway }: Story, given: AgentCall): Promise<AgentAnswer> 
   return await callThrough(gateway.data.port, given);
 }
 
-function chapter({ io }: Story, number: number, title: string, line: string): void {
-  io.stdout(`\n${bold(io, `${number}  ${title}`)}\n   ${line}\n`);
+function chapter(story: Story, number: number, title: string, line: string): void {
+  tell(story, `\n${bold(story.io, `${number}  ${title}`)}`);
+  story.io.stdout(`   ${line}\n`);
 }
 
-function show({ io }: Story, answer: AgentAnswer, expected: number): boolean {
+function show(story: Story, answer: AgentAnswer, expected: number): boolean {
+  const { io } = story;
   const { status } = answer;
   const [code, detail, advice] = ['code', 'detail', 'advice'].map((member) => textOf(answer, member));
   const text = code === '' ? `passed: ${answer.text}` : `${code}: ${detail}\n       for the agent: ${advice}`;
-  io.stdout(`   ${paint(io, status < 400 ? 32 : 31, String(status))} ${text}\n`);
+  tell(story, `   ${paint(io, status < 400 ? 32 : 31, String(status))} ${text}`);
   return status === expected;
 }
 
@@ -148,6 +152,18 @@ function approvalName({ body }: AgentAnswer): string | null {
 function textOf({ body }: AgentAnswer, member: string): string {
   const value = body.get(member);
   return typeof value === 'string' ? value : '';
+}
+
+/** How this product is called where the demo was: in a checkout there is no command of its name. */
+function commandOf({ env }: CommandIo): string {
+  return /^(?:demo|aegis-gateway)$/u.test(env['npm_lifecycle_event'] ?? '')
+    ? 'npm run aegis-gateway --'
+    : 'aegis-gateway';
+}
+
+/** Sentences are folded to the terminal; commands are not, so that they can be copied. */
+function tell({ io }: Story, text: string): void {
+  io.stdout(`${wrapLines(text, io.columns)}\n`);
 }
 
 function bold(io: CommandIo, text: string): string {

@@ -48,6 +48,7 @@ Next:
   aegis-gateway serve --config ${shown('gateway.yaml')} --check-config
   aegis-gateway policy lint ${shown('policy.yaml')}
   aegis-gateway serve --config ${shown('gateway.yaml')}
+  aegis-gateway approvals list --data-dir ${shown('aegis-data')}     in a second terminal
 `);
 }
 

@@ -46,7 +46,7 @@ approvals:
 log:
   format: text # json in production
 
-# limits:             # every limit, its default and its reason: docs/configuration.md
+# limits:             # every limit, its default and its reason: docs/limits.md
 #   body: 8MiB
 #   approval_wait: 30s
 #   approval_ttl: 15m

@@ -13,8 +13,7 @@ export function problemDocument(
   extensions: { readonly [member: string]: Json } = {},
 ): { readonly [member: string]: Json } {
   const { status, title, advice, retry } = FAULTS[fault.code];
-  return {
-    ...extensions,
+  const own = {
     type: `tag:aegis.dev,2026:fault:${fault.code}`,
     title,
     status,
@@ -23,4 +22,6 @@ export function problemDocument(
     advice,
     retry,
   };
+  // The first mention gives the order in which people read it, the last one the value.
+  return { ...own, ...extensions, ...own };
 }

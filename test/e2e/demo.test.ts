@@ -32,6 +32,8 @@ describe('the demo', () => {
     const entry = resolve('dist/aegis-gateway.mjs');
     const child = spawn('script', ['-qec', `${process.execPath} ${entry} demo`, '/dev/null'], {
       cwd: folder,
+      // Colours are what this test looks at; a setting of whoever runs it must not take them away.
+      env: { ...process.env, NO_COLOR: '' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';

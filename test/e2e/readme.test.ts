@@ -7,11 +7,11 @@ import { approvalOf, throughProxy } from '../support/agent.ts';
 import { runCli, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { startHttpUpstream, type HttpUpstream } from '../support/upstream.ts';
 
-/** The commands of the product in the shell blocks of README.md, without `npx aegis-gateway`. */
+/** The commands of the product in the shell blocks of README.md, without `aegis-gateway` and comments. */
 const COMMANDS = [...readFileSync('README.md', 'utf8').matchAll(/^```sh\n(.*?)^```/gmsu)]
   .flatMap(([, block = '']) => block.split('\n'))
-  .filter((line) => line.startsWith('npx aegis-gateway '))
-  .map((line) => line.slice('npx aegis-gateway '.length));
+  .filter((line) => line.startsWith('aegis-gateway '))
+  .map((line) => line.slice('aegis-gateway '.length).replace(/\s+#.*$/u, ''));
 
 let folder = '';
 let gateway: GatewayProcess;
@@ -53,7 +53,8 @@ describe('the commands of README.md', () => {
       // Serving goes on until it is stopped, on the ports of the machine; that its files load is what can be tried here.
       const further = group === 'serve' ? ['--check-config'] : ['--force'];
       await runCli(['init', 'my-gateway', '--force'], { cwd: folder });
-      const { code, stderr } = await runCli([...words(line), ...further], { cwd: folder });
+      const cwd = group === 'serve' ? join(folder, 'my-gateway') : folder;
+      const { code, stderr } = await runCli([...words(line), ...further], { cwd });
       expect([code, stderr]).toEqual([0, '']);
       return;
     }
