@@ -13,6 +13,7 @@ export const FOLDERS = {
   binding: { imports: ['model'], pure: true },
   visible: { imports: ['model'], pure: true },
   evidence: { imports: ['model'], pure: true },
+  certificates: { imports: ['model', 'config'] },
   intercept: { imports: ['model', 'config'] },
   approval: { imports: ['model', 'config', 'binding'] },
   forward: { imports: ['model', 'config'] },
@@ -20,7 +21,7 @@ export const FOLDERS = {
   telemetry: { imports: ['model', 'config'] },
   admin: { imports: ['model', 'config'] },
   cli: {
-    imports: ['model', 'document', 'config', ...PURE, 'approval', 'audit', 'telemetry', 'admin'],
+    imports: ['model', 'document', 'config', ...PURE, 'certificates', 'approval', 'audit', 'telemetry', 'admin'],
     files: ['^src/(?:gateway|world)\\.ts$'],
   },
 };
@@ -34,6 +35,8 @@ export const PACKAGE_OWNERS = {
   'http-proxy-middleware': ['forward'],
   undici: ['forward'],
   'ipaddr.js': ['forward'],
+  pkijs: ['certificates'],
+  asn1js: ['certificates'],
   express: ['admin'],
   koffi: ['admin'],
   'prom-client': ['telemetry'],

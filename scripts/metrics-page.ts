@@ -1,4 +1,5 @@
 /** `node scripts/metrics-page.ts`: writes docs/metrics.md from the table of metrics. A test compares the two. */
+import { TLS_FAILURES } from '../src/model/tls-failure.ts';
 import { METRICS, type MetricDefinition } from '../src/telemetry/metric-table.ts';
 import { MAX_RULE_LABELS } from '../src/telemetry/metrics.ts';
 
@@ -7,10 +8,13 @@ const LABELS: Readonly<Record<string, string>> = {
   approval: '`auto`, `approve`, `block`',
   risk_level: '`low`, `medium`, `high`, `critical`',
   rule: `the name of the deciding rule, \`<default>\` or \`<no-policy-configured>\`; after the first ${MAX_RULE_LABELS} names, \`<other>\``,
+  sink: 'the audit database (`sqlite`) and the sinks of `audit.sinks`, by name',
   code: 'a [fault code](faults.md)',
   result: '`success`, `failed`, `aborted`, `not-sent`, `unknown`; of a load, `loaded` or `rejected`',
   status: 'the class of the status that the upstream answered, `1xx` to `5xx`, or `none`',
   outcome: '`granted`, `pending`, `denied`, `expired`, `consumed`, `void`, `client-gone`, `full`, `unavailable`',
+  failure: TLS_FAILURES.map((failure) => `\`${failure}\``).join(', '),
+  made: '`made`, `reused`, `refused`',
   part: '`config`, `policy`, `actions`',
   policy_digest: 'SHA-256 of the policy in force; one series at a time',
   actions_digest: 'SHA-256 of the action map in force; one series at a time',

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openAgentSide } from './agent-side.ts';
 import { startAdmin } from './admin/admin-server.ts';
 import { startControl } from './admin/control-socket.ts';
 import { createDecider } from './approval/decider.ts';
 import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approval/gate.ts';
 import { openLocalStore, type LocalStore } from './approval/local-store.ts';
 import { MAX_SESSION_MS, MemoryHistory, rebuildHistory } from './audit/history.ts';
-import { openJournal, type OpenedJournal } from './audit/journal.ts';
-import { knownEndOf } from './audit/known-end.ts';
-import { startFeed, type SinkFeed } from './audit/sink-feed.ts';
-import { openSqliteSink } from './audit/sqlite-sink.ts';
+import type { OpenedJournal } from './audit/journal.ts';
+import { openAuditTrail, type AuditTrail } from './audit-trail.ts';
 import type { Environment } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { mountedOneByOne } from './config/watcher.ts';
@@ -19,7 +18,7 @@ import { MistakesError } from './document/mistake.ts';
 import { exchange, type ExchangePorts } from './exchange.ts';
 import { createRefusals } from './forward/refusal.ts';
 import { createDataListener } from './intercept/data-listener.ts';
-import type { DataListener, PortRefusal } from './intercept/settings.ts';
+import type { DataListener, PortRefusal, TlsHooks } from './intercept/settings.ts';
 import type { Clock, Log } from './model/ports.ts';
 import type { RawHead } from './model/request.ts';
 import { readinessOf } from './readiness.ts';
@@ -44,6 +43,8 @@ export interface GatewayOptions {
   readonly version: string;
   /** Go on in a new journal segment where the chain is broken, instead of refusing to start. */
   readonly acceptBrokenChain?: boolean;
+  /** Writes to standard output, where audit records may go. */
+  readonly stdout?: (text: string) => void;
 }
 
 /** A running gateway. Disposing it drains what runs and stops its parts in reverse order. */
@@ -54,9 +55,7 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /** Everything that keeps state, opened before anything listens. */
-interface Foundation {
-  readonly journal: OpenedJournal;
-  readonly feed: SinkFeed;
+interface Foundation extends AuditTrail {
   readonly store: LocalStore;
   readonly gate: SweptGate;
   readonly history: MemoryHistory;
@@ -64,9 +63,6 @@ interface Foundation {
   readonly reloader: Reloader;
   readonly telemetry: Telemetry;
 }
-
-/** How long the SQLite sink may take to catch up at the end; what it lacks then, it reads at the next start. */
-const FEED_STOP_MS = 5_000;
 
 /**
  * Starts a gateway: its parts in order, the data port last, so that a half-started gateway never takes a request. Rejects
@@ -86,11 +82,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function startParts(options: GatewayOptions, parts: AsyncDisposableStack): Promise<Gateway> {
   const { config, log, clock } = options;
   const foundation = await layFoundation(options, parts);
-  const { journal, store, telemetry } = foundation;
+  const { journal, store, telemetry, feed, sinks, anchors } = foundation;
   const decide = createDecider(store, clock, async (event) => void (await journal.append(event, 'synced')));
   const control = parts.use(await startControl(join(config.data_dir, 'control.sock'), { approvals: store, decide }));
-  const listener = listenerOf(options, foundation);
-  telemetry.observe({ listener, journal, feed: foundation.feed, store, world: () => foundation.keeper.current() });
+  const agentSide = await openAgentSide({
+    config,
+    clock,
+    request: () => foundation.keeper.current().request,
+    counted: {
+      certificate: (made) => telemetry.certificate(made),
+      failure: (failure) => telemetry.tlsFailure(failure),
+    },
+  });
+  const listener = listenerOf(options, foundation, agentSide.tls);
+  telemetry.observe({
+    listener,
+    journal,
+    feed,
+    sinks: [feed, ...sinks],
+    anchors,
+    store,
+    world: () => foundation.keeper.current(),
+  });
   const readiness = (): ReturnType<typeof readinessOf> => readinessOf({ ...foundation, control });
   const admin = parts.use(
     await startAdmin(config.listeners.admin, { readiness, metrics: async () => await telemetry.metrics() }),
@@ -100,6 +113,7 @@ async function startParts(options: GatewayOptions, parts: AsyncDisposableStack):
   foundation.keeper.listening(
     [data, admin].map((one) => ({ host: 'address' in one ? one.address : one.host, port: one.port })),
   );
+  const agentFiles = await agentSide.writeFiles(data);
   await journal.append(
     { kind: 'lifecycle', event: 'started', detail: `version ${options.version}`, data: { pid: process.pid } },
     'synced',
@@ -110,6 +124,7 @@ async function startParts(options: GatewayOptions, parts: AsyncDisposableStack):
     admin_host: admin.host,
     admin_port: admin.port,
     control: control.path,
+    agent_files: agentFiles,
     approvers_by: control.approversBy,
   });
   return {
@@ -126,20 +141,8 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   if (!loaded.ok) throw new MistakesError(loaded.mistakes);
   await warnOfFrozenFiles(options);
   const redactionKey = await openDataFolder(config.data_dir, join(config.data_dir, 'redaction.key'), log);
-  const database = join(config.data_dir, 'audit.db');
-  const journal = await openJournal({
-    dir: join(config.data_dir, 'journal'),
-    clock,
-    newId: randomUUID,
-    log,
-    pid: process.pid,
-    acceptBrokenChain: options.acceptBrokenChain ?? false,
-    knownEnd: () => knownEndOf(database),
-  });
-  const feed = startFeed({ journal, sink: openSqliteSink(database), log });
-  // The feed ends last, so that the database has what the journal took in the end.
-  parts.defer(async () => await feed.stop(FEED_STOP_MS));
-  parts.defer(async () => await closeJournal(journal));
+  const trail = await openAuditTrail(options, parts);
+  const { journal } = trail;
   const history = new MemoryHistory();
   await rebuildHistory(history, journal.dir, clock.now() - MAX_SESSION_MS);
   const { store, gate } = openApprovals(options, journal, parts);
@@ -155,7 +158,7 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
     }),
   );
   await reloader.start();
-  return { journal, feed, store, gate, history, keeper, reloader, telemetry };
+  return { ...trail, store, gate, history, keeper, reloader, telemetry };
 }
 
 function openApprovals(
@@ -176,7 +179,7 @@ function openApprovals(
   return { store, gate };
 }
 
-function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundation): DataListener {
+function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundation, tls: TlsHooks): DataListener {
   const { journal, gate, history, keeper, telemetry } = foundation;
   const ports: ExchangePorts = {
     clock,
@@ -190,6 +193,7 @@ function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundati
     log,
   };
   return createDataListener(interceptSettings(config), async (raw) => await exchange(raw, ports), {
+    tls,
     clock,
     log,
     refused: async (refusal) => {
@@ -206,15 +210,16 @@ function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundati
 
 /** What stands for the head of a request of which nothing could be read. */
 function unreadHead({ entry, remoteAddress }: PortRefusal): RawHead {
-  const nothing = { method: '', target: '', rawHeaders: [], httpVersion: '', serverName: null, tunnelAuthority: null };
+  const nothing = {
+    method: '',
+    target: '',
+    rawHeaders: [],
+    httpVersion: '',
+    secure: false,
+    serverName: null,
+    tunnelAuthority: null,
+  };
   return { entry, remoteAddress, ...nothing };
-}
-
-async function closeJournal(journal: OpenedJournal): Promise<void> {
-  await journal
-    .append({ kind: 'lifecycle', event: 'stopped', detail: 'drained', data: {} }, 'synced')
-    .catch(() => null);
-  await journal.close();
 }
 
 /** A file that is mounted by `subPath` never changes under a running pod, so a new policy would go unseen. */

@@ -104,6 +104,10 @@ export class WorldKeeper implements AsyncDisposable {
       allowAddresses: config.upstream.allow,
       clusterApi: config.upstream.cluster_api,
       ownListeners: this.#ownListeners,
+      proxy:
+        config.upstream.proxy === undefined
+          ? null
+          : { ...config.upstream.proxy, credentialFile: config.upstream.proxy_credential_file ?? null },
       extraCa: config.upstream.ca_files.map((file) => readFileSync(file, 'utf8')),
       generationKey: this.#options.redactionKey,
     };
@@ -124,10 +128,13 @@ function keptFrom({
   data_dir,
   listeners,
   approvals,
+  audit,
   log,
   limits,
-}: Config): Pick<Config, 'data_dir' | 'listeners' | 'approvals' | 'log' | 'limits'> {
-  return { data_dir, listeners, approvals, log, limits };
+  tls,
+  agent_files,
+}: Config): Pick<Config, 'data_dir' | 'listeners' | 'approvals' | 'audit' | 'log' | 'limits' | 'tls' | 'agent_files'> {
+  return { data_dir, listeners, approvals, audit, log, limits, tls, agent_files };
 }
 
 /** What the way out depends on. */

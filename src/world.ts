@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { loadActionMap } from './action/load.ts';
 import type { ActionMap } from './action/action-map.ts';
 import type { Config } from './config/schema.ts';
+import { coversTunnel } from './config/tunnel-host.ts';
 import { readTexts, type TextFile } from './config/watcher.ts';
 import type { Loaded, Mistake } from './document/mistake.ts';
 import type { World } from './judgement.ts';
@@ -75,6 +76,7 @@ export function buildWorld(config: Config, { policy, actions }: Parts, given: Wo
       maxUrlBytes: limits.url,
       maxHeaderCount: limits.header_count,
       maxHeaderBytes: limits.headers,
+      tunnels: (host, port) => coversTunnel(config.tunnel, host, port),
     },
     body: { limitBytes: limits.body, routeLimitBytes: routeLimits(config) },
     redactor: createRedactor({ digest: keyedDigest(given.redactionKey), extraKeys: config.redaction.keys }),

@@ -1,6 +1,6 @@
 import type { Actions } from '../model/action.ts';
-import type { Outcome } from '../model/fault.ts';
-import type { CanonicalRequest, RequestBody } from '../model/request.ts';
+import { passed, type Outcome } from '../model/fault.ts';
+import { isTunnel, type CanonicalRequest, type RequestBody } from '../model/request.ts';
 import { limitFor, mustJudge, type BodyLimits } from '../request/body.ts';
 import { candidatesFor, type ActionMap } from './action-map.ts';
 import { holds, isOfHead } from './condition.ts';
@@ -11,6 +11,7 @@ import { decidingEntry } from './deciding.ts';
 import { contentOf, readFacts, type RequestFacts } from './facts.ts';
 import { methodFieldFault } from './method-field.ts';
 import type { Reading } from './source.ts';
+import { tunnelActions } from './tunnel-action.ts';
 
 export type { ActionMap } from './action-map.ts';
 
@@ -63,6 +64,7 @@ export function classify(
   body: RequestBody,
   agentId: string,
 ): Outcome<Actions> {
+  if (isTunnel(request)) return passed(tunnelActions(request, agentId));
   const facts = readFacts(request);
   if (!facts.ok) return facts;
   const content = contentOf(body);

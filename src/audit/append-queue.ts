@@ -28,16 +28,30 @@ export const JOURNAL_LIMITS: JournalLimits = {
   heldBytes: MAX_HELD_BYTES,
 };
 
-/** A record on its way into the file. */
-export interface Pending extends Unsealed {
-  readonly bytes: number;
+/** Who waits for a record to get into the file, or onto the disk. */
+export interface Waiter {
   readonly durability: 'written' | 'synced';
   readonly resolve: (record: AuditRecord) => void;
   readonly reject: (error: Error) => void;
 }
 
+/** A record that is in the file and whose caller waits for the disk: for everything up to the byte `end`. */
+export interface Waiting {
+  readonly end: number;
+  readonly record: AuditRecord;
+  readonly waiter: Waiter;
+}
+
+/** A record on its way into the file. */
+export interface Pending extends Unsealed, Waiter {
+  readonly bytes: number;
+}
+
 /** What the members that the journal adds to a body take, at most: numbers, id, time and two hashes. */
 const ENVELOPE_BYTES = 512;
+
+/** What one write takes: enough to share the call, little enough for the first of a batch not to wait for the last. */
+export const BATCH_BYTES = 1024 * 1024;
 
 /** Records that wait to be written, in order, bounded. */
 export class AppendQueue {

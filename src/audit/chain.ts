@@ -53,7 +53,8 @@ const UNPRINTED = /[^\x20-\x7e]/gu;
 /**
  * The JSON text of a body, `kind` and `exchangeId` first, so that both can be read off a line without parsing it. It is
  * printable ASCII: a program reads the same, while a terminal that prints the journal obeys nothing that an agent wrote,
- * and no tool takes one line for two (U+0085 and U+2028 end lines for some). Throws where the value has no JSON (too deep, a cycle): the caller turns that into a fault.
+ * and no tool takes one line for two (U+0085 and U+2028 end lines for some). Throws where the value has no JSON (too
+ * deep, a cycle): the caller turns that into a fault.
  */
 export function bodyText(body: RecordBody): string {
   if (!('exchangeId' in body)) {
@@ -67,6 +68,7 @@ export function bodyText(body: RecordBody): string {
 }
 
 function printable(json: string): string {
+  if (json.search(UNPRINTED) === -1) return json;
   return json.replaceAll(UNPRINTED, (character) =>
     Array.from({ length: character.length }, (_, unit) => escapeOf(character.charCodeAt(unit))).join(''),
   );
@@ -78,12 +80,30 @@ function escapeOf(unit: number): string {
 
 /** Puts a body after `head`. `text` is its `bodyText`, made once when it was queued. */
 export function seal(body: RecordBody, text: string, stamp: Stamp, head: ChainHead): SealedRecord {
+  const { digest, line } = closeLine(openLine(text, stamp, head));
+  return { record: { ...body, v: 1, seq: head.seq + 1, ...stamp, prev: head.hash, hash: digest }, line };
+}
+
+/** Puts records one after the other behind `head`. */
+export function sealAll(records: readonly Unsealed[], head: ChainHead): readonly SealedRecord[] {
+  let before = head;
+  return records.map(({ body, text, stamp }) => {
+    const sealed = seal(body, text, stamp, before);
+    before = sealed.record;
+    return sealed;
+  });
+}
+
+/** A line in its place, but without its hash. */
+export function openLine(text: string, stamp: Stamp, head: ChainHead): string {
   if (!RECORD_ID.test(stamp.id)) throw new RangeError('expected a record id of up to 128 of A-Z a-z 0-9 _ . : -');
-  const seq = head.seq + 1;
-  const front = `{"v":1,"seq":${seq},"id":"${stamp.id}","time":"${stamp.time}","prev":"${head.hash}",${text.slice(1)}`;
+  return `{"v":1,"seq":${head.seq + 1},"id":"${stamp.id}","time":"${stamp.time}","prev":"${head.hash}",${text.slice(1)}`;
+}
+
+/** Gives a line its hash. */
+export function closeLine(front: string): { readonly digest: Digest; readonly line: string } {
   const digest = digestOf(hash('sha256', front, 'hex'));
-  const line = `${front.slice(0, -1)},"hash":"${digest}"}\n`;
-  return { record: { ...body, v: 1, seq, ...stamp, prev: head.hash, hash: digest }, line };
+  return { digest, line: `${front.slice(0, -1)},"hash":"${digest}"}\n` };
 }
 
 /** What a line says of itself. */

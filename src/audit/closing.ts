@@ -1,4 +1,5 @@
 import type { AuditRecord, RecordBody } from '../model/record.ts';
+import { bodyText, type Stamp, type Unsealed } from './chain.ts';
 
 /** How many record numbers one record names: more would only repeat what the records themselves say. */
 const NAMED_RECORDS = 100;
@@ -13,13 +14,19 @@ export interface Trouble {
 }
 
 /**
- * The first records after trouble: what happened, and what sets right the records that are in the journal although
- * whoever appended them was told that they are not. An intent among them was never acted on.
+ * The first records after trouble, which show that the disk works again: what happened, and what sets right the records
+ * that are in the journal although whoever appended them was told that they are not. An intent among them was never
+ * acted on. None where there was no trouble.
  */
-export function closingRecords(refused: readonly AuditRecord[], trouble: Trouble): readonly RecordBody[] {
+export function closingRecords(
+  refused: readonly AuditRecord[],
+  trouble: Trouble | null,
+  stamp: () => Stamp,
+): readonly Unsealed[] {
+  if (trouble === null) return [];
   const { problem, since, refusals } = trouble;
   const intents = refused.flatMap((record) => (record.kind === 'intent' ? [record.exchangeId] : []));
-  return [
+  const bodies: readonly RecordBody[] = [
     {
       kind: 'lifecycle',
       event: 'recovered',
@@ -30,6 +37,7 @@ export function closingRecords(refused: readonly AuditRecord[], trouble: Trouble
       outcomeOf(exchangeId, 'not-sent', 'the intent could not be brought to the disk, so the request was refused'),
     ),
   ];
+  return bodies.map((body) => ({ body, text: bodyText(body), stamp: stamp() }));
 }
 
 /** The outcome of an exchange that was cut off by the end of the gateway. */

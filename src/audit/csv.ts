@@ -85,6 +85,8 @@ function membersOf(record: AuditRecord): Row {
       const { event, approval, approver, verdict, reason } = record;
       return { event, approval, approvers: approver, verdict, detail: reason };
     }
+    case 'checkpoint':
+      return { event: record.reason, detail: `signed with ${record.key}` };
     case 'lifecycle': {
       const { event, detail, data } = record;
       return { event, detail, params: JSON.stringify(data) };

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../model/record.ts';
-import { foldRecord, type ExchangeView } from './exchange-view.ts';
+import { foldRecord, isOfExchange, type ExchangeRecord, type ExchangeView } from './exchange-view.ts';
 import { asksForExchanges, isWithin, matchesExchange, type TrailFilter } from './trail-filter.ts';
 
 /** Exchanges that are remembered while records stream by: more than are ever under way at once. */
@@ -18,12 +18,12 @@ export class ExchangeMatcher {
   }
 
   take(record: AuditRecord): boolean {
-    const wanted = record.kind === 'lifecycle' ? !asksForExchanges(this.#filter) : this.#fold(record);
+    const wanted = isOfExchange(record) ? this.#fold(record) : !asksForExchanges(this.#filter);
     const { kind } = this.#filter;
     return wanted && (kind === null || kind === record.kind) && isWithin(this.#filter, record.time);
   }
 
-  #fold(record: Exclude<AuditRecord, { kind: 'lifecycle' }>): boolean {
+  #fold(record: ExchangeRecord): boolean {
     const { exchangeId } = record;
     const view = foldRecord(this.#views.get(exchangeId), record);
     this.#views.delete(exchangeId);

@@ -1,6 +1,6 @@
 import type { Approval, RiskLevel } from '../model/decision.ts';
 import type { FaultCode } from '../model/fault.ts';
-import type { AuditRecord, Result } from '../model/record.ts';
+import type { AuditRecord, OwnKind, Result } from '../model/record.ts';
 
 /** What the records of one exchange come to: what lists show and filters ask for. */
 export interface ExchangeView {
@@ -32,16 +32,20 @@ export interface ExchangeView {
   readonly seq: number;
 }
 
+/** A record that belongs to an exchange. */
+export type ExchangeRecord = Exclude<AuditRecord, { kind: OwnKind }>;
+
+export function isOfExchange(record: AuditRecord): record is ExchangeRecord {
+  return record.kind !== 'lifecycle' && record.kind !== 'checkpoint';
+}
+
 /** The exchange that a record belongs to; null for one of the gateway's own life. */
 export function exchangeOf(record: AuditRecord): string | null {
-  return record.kind === 'lifecycle' ? null : record.exchangeId;
+  return isOfExchange(record) ? record.exchangeId : null;
 }
 
 /** Adds a record to what is known of its exchange. */
-export function foldRecord(
-  known: ExchangeView | undefined,
-  record: Exclude<AuditRecord, { kind: 'lifecycle' }>,
-): ExchangeView {
+export function foldRecord(known: ExchangeView | undefined, record: ExchangeRecord): ExchangeView {
   const before = known ?? blank(record);
   const view = before.kinds.includes(record.kind) ? before : { ...before, kinds: [...before.kinds, record.kind] };
   switch (record.kind) {
@@ -60,7 +64,7 @@ export function foldRecord(
   }
 }
 
-function blank({ exchangeId, time, seq }: Exclude<AuditRecord, { kind: 'lifecycle' }>): ExchangeView {
+function blank({ exchangeId, time, seq }: ExchangeRecord): ExchangeView {
   const unknown = {
     decision: null,
     riskLevel: null,

@@ -1,32 +1,19 @@
 import type { Clock, Log } from '../model/ports.ts';
 import type { AuditRecord, RecordBody } from '../model/record.ts';
-import { AppendQueue, messageOf, unavailable, type JournalLimits, type Pending } from './append-queue.ts';
-import { bodyText, seal, type ChainHead, type SealedRecord, type Unsealed } from './chain.ts';
-import { closingRecords, type Trouble } from './closing.ts';
+import { AppendQueue, BATCH_BYTES, messageOf, unavailable } from './append-queue.ts';
+import type { JournalLimits, Pending, Waiter, Waiting } from './append-queue.ts';
+import { sealAll, type ChainHead, type SealedRecord } from './chain.ts';
+import { closingRecords } from './closing.ts';
+import { JournalHealth } from './journal-health.ts';
+import type { JournalTimes } from './journal-times.ts';
 import { OwedOutcomes } from './owed-outcomes.ts';
-import type { SegmentWriter } from './segment-writer.ts';
-
-/** What one write takes: enough to share the call, little enough for the first of a batch not to wait for the last. */
-export const BATCH_BYTES = 1024 * 1024;
-
-/** Times of the journal, in milliseconds. */
-export interface JournalTimes {
-  readonly backgroundSyncMs: number;
-  readonly stallMs: number;
-  readonly repairMs: number;
-}
-
-export const JOURNAL_TIMES: JournalTimes = {
-  /** How long a record that nobody waits for may be in the file and not on the disk. */
-  backgroundSyncMs: 1_000,
-  /** A disk that has not answered by then is refused as if it had failed: a request must not wait without end. */
-  stallMs: 10_000,
-  /** How often a disk that failed to sync is tried again: each try rewrites what is not known to be on it. */
-  repairMs: 500,
-};
+import type { RollingWriter } from './rolling-writer.ts';
+import type { DueReason, Upkeep } from './upkeep.ts';
 
 export interface GroupCommitOptions {
-  readonly writer: SegmentWriter;
+  readonly writer: RollingWriter;
+  /** Signs checkpoints and says when a new segment begins; null where neither happens. */
+  readonly upkeep: Upkeep | null;
   readonly head: ChainHead;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -37,24 +24,17 @@ export interface GroupCommitOptions {
   readonly onSynced: () => void;
 }
 
-/** A record that is in the file and whose caller waits for the disk. */
-interface Waiting {
-  readonly end: number;
-  readonly record: AuditRecord;
-  readonly pending: Pending;
-}
-
 /** Records of one tick share one write, records that wait at the same time share one sync; the order is the chain's. */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
-  readonly #writer: SegmentWriter;
+  readonly #writer: RollingWriter;
   readonly #queue: AppendQueue;
   readonly #owed: OwedOutcomes;
+  readonly #health: JournalHealth;
   #head: ChainHead;
   #waiting: Waiting[] = [];
   /** Records that are in the file although their append was refused. */
   #refused: AuditRecord[] = [];
-  #trouble: Trouble | null = null;
   /** How many calls of the disk have not answered in time and still run. */
   #stalls = 0;
   #pumping: Promise<void> | null = null;
@@ -70,6 +50,10 @@ export class GroupCommit {
     this.#head = options.head;
     this.#queue = new AppendQueue(options.limits);
     this.#owed = new OwedOutcomes(options.limits.queuedRecords, options.log);
+    this.#health = new JournalHealth(options.log, options.clock);
+    options.upkeep?.onDue(() => {
+      if (!this.#closed) this.#pump();
+    });
   }
 
   get head(): ChainHead {
@@ -78,7 +62,7 @@ export class GroupCommit {
 
   /** Why records are refused now; null when they are not. */
   get problem(): string | null {
-    return this.#trouble?.problem ?? null;
+    return this.#health.problem;
   }
 
   append(body: RecordBody, durability: 'written' | 'synced'): Promise<AuditRecord> {
@@ -103,7 +87,8 @@ export class GroupCommit {
     this.#closed = true;
     while (this.#pumping !== null) await this.#pumping;
     this.#repairAt = 0;
-    if (this.#trouble !== null) await this.#commit([]);
+    if (!this.#health.good) await this.#commit([]);
+    if (this.#health.good) await this.#checkpoint('end');
     this.#syncNow();
     while (this.#syncing !== null) await this.#syncing;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -122,19 +107,22 @@ export class GroupCommit {
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    do await this.#commit(this.#queue.take(BATCH_BYTES));
-    while (this.#queue.length > 0 || (this.#owed.length > 0 && this.#trouble === null));
+    do {
+      await this.#keepUp();
+      await this.#commit(this.#queue.take(BATCH_BYTES));
+    } while (this.#queue.length > 0 || (this.#health.good && (this.#owed.length > 0 || this.#due() !== null)));
     // In the turn in which the queue was seen empty: what is appended after it starts the next run.
     this.#pumping = null;
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const refused = this.#trouble === null ? [] : this.#refused;
-    if (this.#trouble !== null) this.#refused = [];
+    const refused = this.#health.good ? [] : this.#refused;
+    if (!this.#health.good) this.#refused = [];
     const owed = this.#owed.take();
+    const closing = closingRecords(refused, this.#health.trouble, () => this.#stamp());
     try {
       if (this.#writer.distrusted) await this.#repair(batch);
-      const sealed = this.#seal([...this.#closing(refused), ...owed, ...batch]);
+      const sealed = sealAll([...closing, ...owed, ...batch], this.#head);
       if (sealed.length > 0) await this.#write(batch, sealed);
     } catch (error) {
       this.#refused = [...refused, ...this.#refused];
@@ -144,25 +132,45 @@ export class GroupCommit {
     }
   }
 
-  /** After trouble, the first records say what happened: they are also what shows that the disk works again. */
-  #closing(refused: readonly AuditRecord[]): readonly Unsealed[] {
-    if (this.#trouble === null) return [];
-    return closingRecords(refused, this.#trouble).map((body) => ({ body, text: bodyText(body), stamp: this.#stamp() }));
+  #due(): DueReason | null {
+    return this.#options.upkeep?.due() ?? null;
   }
 
-  #seal(records: readonly Unsealed[]): readonly SealedRecord[] {
-    let head = this.#head;
-    return records.map(({ body, text, stamp }) => {
-      const sealed = seal(body, text, stamp, head);
-      head = sealed.record;
-      return sealed;
-    });
+  /** Between batches: begins a new segment, signs a checkpoint. */
+  async #keepUp(): Promise<void> {
+    const reason = this.#health.good ? this.#due() : null;
+    if (reason === 'segment' && !(await this.#roll())) return;
+    if (reason !== null) await this.#checkpoint(reason);
   }
 
-  async #write(batch: readonly Pending[], sealed: readonly SealedRecord[]): Promise<void> {
+  /** Begins a new segment once all of this one is on the disk; true when a new one has begun. */
+  async #roll(): Promise<boolean> {
+    while (this.#writer.unsyncedBytes > 0 && this.#health.good) {
+      this.#syncNow();
+      await this.#syncing;
+    }
+    const { upkeep } = this.#options;
+    if (upkeep === null || !this.#health.good) return false;
+    await this.#inTime(upkeep.roll(), []);
+    return upkeep.hasRolled && this.#health.good;
+  }
+
+  async #checkpoint(reason: DueReason | 'end'): Promise<void> {
+    const { upkeep } = this.#options;
+    if (upkeep === null) return;
+    try {
+      const waiter = { durability: 'synced', resolve: upkeep.durable, reject: () => undefined } as const;
+      await this.#write([waiter], [upkeep.seal(reason, this.#stamp(), this.#head)]);
+    } catch (error) {
+      this.#fails('write', error);
+    }
+  }
+
+  async #write(batch: readonly Waiter[], sealed: readonly SealedRecord[]): Promise<void> {
     const bytes = Buffer.from(sealed.map(({ line }) => line).join(''));
     const inTime = await this.#inTime(this.#writer.append(bytes), batch);
     this.#head = sealed.at(-1)?.record ?? this.#head;
+    this.#options.upkeep?.wrote(sealed);
     const records = sealed.slice(sealed.length - batch.length).map(({ record }) => record);
     if (!inTime || this.#writer.distrusted) {
       this.#refused.push(...records);
@@ -170,18 +178,18 @@ export class GroupCommit {
       this.#wake(this.#options.times.repairMs);
       return;
     }
-    this.#works();
+    this.#health.works();
     this.#acknowledge(batch, records);
     if (this.#waiting.length > 0 || this.#writer.unsyncedBytes > BATCH_BYTES) this.#syncNow();
     else this.#wake(this.#options.times.backgroundSyncMs);
   }
 
-  #acknowledge(batch: readonly Pending[], records: readonly AuditRecord[]): void {
+  #acknowledge(batch: readonly Waiter[], records: readonly AuditRecord[]): void {
     const end = this.#writer.length;
     for (const [index, record] of records.entries()) {
-      const pending = batch[index];
-      if (pending?.durability === 'written') pending.resolve(record);
-      else if (pending !== undefined) this.#waiting.push({ end, record, pending });
+      const waiter = batch[index];
+      if (waiter?.durability === 'written') waiter.resolve(record);
+      else if (waiter !== undefined) this.#waiting.push({ end, record, waiter });
     }
   }
 
@@ -211,12 +219,12 @@ export class GroupCommit {
     const { syncedLength } = this.#writer;
     const done = this.#waiting.filter(({ end }) => end <= syncedLength);
     this.#waiting = this.#waiting.filter(({ end }) => end > syncedLength);
-    for (const { pending, record } of done) pending.resolve(record);
+    for (const { waiter, record } of done) waiter.resolve(record);
     this.#options.onSynced();
   }
 
   /** Writes again what a failed sync left in doubt, unless that was tried just now. */
-  async #repair(batch: readonly Pending[]): Promise<void> {
+  async #repair(batch: readonly Waiter[]): Promise<void> {
     const { clock, times } = this.#options;
     if (clock.monotonic() < this.#repairAt) throw new Error(this.problem ?? 'the disk failed to sync');
     this.#repairAt = clock.monotonic() + times.repairMs;
@@ -225,7 +233,7 @@ export class GroupCommit {
   }
 
   /** Waits for the disk; when it takes too long, everybody who waits is refused. Resolves with whether it was in time. */
-  async #inTime(work: Promise<void>, batch: readonly Pending[]): Promise<boolean> {
+  async #inTime(work: Promise<void>, batch: readonly Waiter[]): Promise<boolean> {
     const { stallMs } = this.#options.times;
     let inTime = true;
     const timer = setTimeout(() => {
@@ -247,8 +255,8 @@ export class GroupCommit {
     }
   }
 
-  #refuse(batch: readonly Pending[], error: unknown): void {
-    if (this.#trouble !== null) this.#trouble = { ...this.#trouble, refusals: this.#trouble.refusals + batch.length };
+  #refuse(batch: readonly Waiter[], error: unknown): void {
+    this.#health.refused(batch.length);
     for (const { reject } of batch) reject(unavailable(messageOf(error), error));
   }
 
@@ -262,25 +270,14 @@ export class GroupCommit {
     this.#waiting = [];
     this.#refused.push(...waiting.map(({ record }) => record));
     this.#refuse(
-      waiting.map(({ pending }) => pending),
+      waiting.map(({ waiter }) => waiter),
       error,
     );
   }
 
   #fails(doing: 'write' | 'sync' | 'wait', error: unknown): void {
-    const problem = messageOf(error);
-    if (this.#trouble === null) {
-      this.#options.log.error('audit.journal-failing', { doing, problem });
-      this.#trouble = { problem, since: new Date(this.#options.clock.now()).toISOString(), refusals: 0 };
-    }
+    this.#health.fails(doing, messageOf(error));
     this.#wake(this.#options.times.repairMs);
-  }
-
-  #works(): void {
-    if (this.#trouble === null) return;
-    const { problem, since, refusals } = this.#trouble;
-    this.#options.log.info('audit.journal-works-again', { after: problem, since, refusals });
-    this.#trouble = null;
   }
 
   /** Looks after the disk in a while, when nobody else does. */
@@ -288,7 +285,7 @@ export class GroupCommit {
     if (this.#timer !== null || this.#closed) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#trouble !== null) this.#pump();
+      if (!this.#health.good) this.#pump();
       else if (this.#writer.unsyncedBytes > 0) this.#syncNow();
     }, afterMs);
     this.#timer.unref();

@@ -2,7 +2,8 @@ import { FaultError } from '../model/fault.ts';
 import type { SessionHistory, SessionStep } from '../model/ports.ts';
 import { parseRecord, peekLine, readLine } from './chain.ts';
 import { readLines } from './lines.ts';
-import { listSegments } from './segment.ts';
+import { readOpening } from './recovery-start.ts';
+import { listSegments, type Segment } from './segment.ts';
 
 /** Bounds of what is remembered of sessions. */
 export interface HistoryLimits {
@@ -185,7 +186,7 @@ function firstSince(steps: readonly SessionStep[], since: number): number {
 export async function rebuildHistory(history: SessionHistory, dir: string, since: number): Promise<number> {
   const from = new Date(since).toISOString();
   let intents = 0;
-  for (const segment of await listSegments(dir)) {
+  for (const segment of await segmentsSince(dir, from)) {
     for await (const { bytes } of readLines(segment.path)) {
       const front = peekLine(bytes);
       if (front === null || front.time < from || (front.kind !== 'intent' && front.kind !== 'refusal')) continue;
@@ -203,4 +204,14 @@ export async function rebuildHistory(history: SessionHistory, dir: string, since
     }
   }
   return intents;
+}
+
+/** The segments that may hold records since a time: a segment says in its first record how new those before it are. */
+async function segmentsSince(dir: string, from: string): Promise<readonly Segment[]> {
+  const all = await listSegments(dir);
+  for (const [index, segment] of [...all.entries()].toReversed()) {
+    const opening = await readOpening(segment);
+    if (opening !== null && opening.newest < from) return all.slice(index);
+  }
+  return all;
 }

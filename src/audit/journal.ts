@@ -1,15 +1,18 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import type { Clock, Journal, Log } from '../model/ports.ts';
-import type { AuditRecord, RecordBody } from '../model/record.ts';
+import type { AuditRecord, RecordBody, RemovedPrefix } from '../model/record.ts';
 import { JOURNAL_LIMITS, type JournalLimits } from './append-queue.ts';
 import type { ChainHead } from './chain.ts';
 import { unknownOutcome } from './closing.ts';
-import { GroupCommit, JOURNAL_TIMES, type JournalTimes } from './group-commit.ts';
+import { GroupCommit } from './group-commit.ts';
+import { JOURNAL_TIMES, type JournalTimes } from './journal-times.ts';
 import { lockDirectory } from './lock.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { SinkCursor } from './sink.ts';
-import { SegmentWriter } from './segment-writer.ts';
-import { nodeDisk, syncDirectory, type JournalDisk, type JournalPosition } from './segment.ts';
+import { RollingWriter } from './rolling-writer.ts';
+import type { SigningKeys } from './signing-key.ts';
+import { Upkeep, type UpkeepOptions, type UpkeepSettings } from './upkeep.ts';
+import { nodeDisk, type JournalDisk, type JournalPosition } from './segment.ts';
 
 export interface JournalOptions {
   /** The directory of the journal; created with mode 0700. */
@@ -24,9 +27,19 @@ export interface JournalOptions {
   readonly acceptBrokenChain?: boolean;
   /** Says, once nobody else writes, up to where the journal is known to have been on the disk. */
   readonly knownEnd?: () => SinkCursor | null;
+  /** Signs checkpoints and begins new segments; without it, the journal is one unsigned segment. */
+  readonly signing?: Signing;
   readonly disk?: JournalDisk;
   readonly limits?: JournalLimits;
   readonly times?: JournalTimes;
+}
+
+/** How a journal is signed and divided. */
+export interface Signing {
+  readonly keys: SigningKeys;
+  readonly settings: UpkeepSettings;
+  /** Called with each checkpoint that is on the disk. */
+  readonly announce: UpkeepOptions['announce'];
 }
 
 /** The journal of a running gateway. */
@@ -42,6 +55,11 @@ export interface OpenedJournal extends Journal {
   problem(): string | null;
   /** Calls back whenever more is on the disk; returns what ends that. */
   onSynced(listener: () => void): () => void;
+  /**
+   * Records that the segments up to one are taken away: resolves when a checkpoint on the disk says so, and never where
+   * the journal is closed before. Throws where the journal is not signed.
+   */
+  recordRemoval(removed: RemovedPrefix): Promise<void>;
   /** Writes and syncs what was appended, and gives the lock back. */
   close(): Promise<void>;
 }
@@ -62,7 +80,8 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   try {
     const acceptBrokenChain = options.acceptBrokenChain ?? false;
     const knownEnd = options.knownEnd?.() ?? null;
-    const recovered = await recover({ dir, acceptBrokenChain, knownEnd, time, log });
+    const keys = options.signing?.keys.known ?? new Map();
+    const recovered = await recover({ dir, acceptBrokenChain, knownEnd, keys, time, log });
     const writer = await openWriter(options, recovered);
     const journal = new FileJournal(options, { recovered, writer, release: lock.release });
     await recordFindings(journal, recovered).catch(async (error: unknown) => {
@@ -76,12 +95,20 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   }
 }
 
-async function openWriter({ dir, disk = nodeDisk }: JournalOptions, recovered: Recovered): Promise<SegmentWriter> {
+async function openWriter({ disk = nodeDisk }: JournalOptions, recovered: Recovered): Promise<RollingWriter> {
   const { segment, length, missing } = recovered;
-  const writer = await SegmentWriter.open(disk, segment.path, length);
-  await syncDirectory(dir);
+  const writer = await RollingWriter.open(disk, segment, length);
   if (missing !== '') await writer.append(Buffer.from(missing));
   return writer;
+}
+
+function upkeepOf(options: JournalOptions, recovered: Recovered, writer: RollingWriter): Upkeep | null {
+  const { signing, clock, log } = options;
+  if (signing === undefined) return null;
+  // A crash between a new segment and its first record leaves an empty one.
+  const rolled = recovered.length === 0 && recovered.segment.number > 1 && recovered.acceptedBreaks.length === 0;
+  const { settings, announce, keys } = signing;
+  return new Upkeep({ writer, signer: keys.signer, settings, announce, state: { ...recovered, rolled }, clock, log });
 }
 
 /** Records what recovery found, and `unknown` as the outcome of every intent that has none. Never tries one again. */
@@ -119,14 +146,15 @@ function describeFindings({ openIntents, tornBytes, tornFile, acceptedBreaks }: 
 
 interface Opened {
   readonly recovered: Recovered;
-  readonly writer: SegmentWriter;
+  readonly writer: RollingWriter;
   readonly release: () => void;
 }
 
 class FileJournal implements OpenedJournal {
   readonly dir: string;
   readonly recovered: Recovered;
-  readonly #writer: SegmentWriter;
+  readonly #writer: RollingWriter;
+  readonly #upkeep: Upkeep | null;
   readonly #commits: GroupCommit;
   readonly #release: () => void;
   readonly #listeners = new Set<() => void>();
@@ -141,7 +169,19 @@ class FileJournal implements OpenedJournal {
     const onSynced = (): void => {
       for (const listener of this.#listeners) listener();
     };
-    this.#commits = new GroupCommit({ writer, head: recovered.head, clock, newId, log, limits, times, onSynced });
+    this.#upkeep = upkeepOf(options, recovered, writer);
+    const upkeep = this.#upkeep;
+    this.#commits = new GroupCommit({
+      writer,
+      upkeep,
+      head: recovered.head,
+      clock,
+      newId,
+      log,
+      limits,
+      times,
+      onSynced,
+    });
   }
 
   append(body: RecordBody, durability: 'written' | 'synced'): Promise<AuditRecord> {
@@ -154,7 +194,7 @@ class FileJournal implements OpenedJournal {
   }
 
   syncedPosition(): JournalPosition {
-    return { segment: this.recovered.segment.number, offset: this.#writer.syncedLength };
+    return this.#writer.syncedEnd;
   }
 
   problem(): string | null {
@@ -164,6 +204,12 @@ class FileJournal implements OpenedJournal {
   onSynced(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  async recordRemoval(removed: RemovedPrefix): Promise<void> {
+    if (this.#upkeep === null)
+      throw new Error('expected a signed journal: only a checkpoint can tell of removed segments');
+    await this.#upkeep.recordRemoval(removed);
   }
 
   close(): Promise<void> {

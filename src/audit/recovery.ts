@@ -1,12 +1,16 @@
 import { truncate } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import type { Log } from '../model/ports.ts';
+import type { CheckpointBody, RemovedPrefix } from '../model/record.ts';
 import { CHAIN_START, type ChainHead, type LineHead } from './chain.ts';
+import { readCheckpoint } from './checkpoint.ts';
 import { cutProblem } from './known-end.ts';
+import { startOf } from './recovery-start.ts';
 import { listSegments, segmentOf, type Segment } from './segment.ts';
+import type { PublicKeys } from './signing-key.ts';
 import type { SinkCursor } from './sink.ts';
 import { keepTornBytes, readTail, type Tail } from './torn-tail.ts';
-import { segmentGap, chainInForce, startsNewChain, walkChain, type ChainStep } from './walk.ts';
+import { segmentGap, startsNewChain, walkChain, type ChainStep } from './walk.ts';
 
 /** The journal was changed or damaged after it was written; nothing is appended to it. */
 export class BrokenChainError extends Error {
@@ -40,6 +44,12 @@ export interface Recovered {
   readonly openIntents: readonly OpenIntent[];
   /** The breaks that an operator accepted, as `file:line: why`, the first of them; empty where the chain is whole. */
   readonly acceptedBreaks: readonly string[];
+  /** The newest time of a record, RFC 3339; '' for none. */
+  readonly newest: string;
+  /** What retention took away, by the newest checkpoint. */
+  readonly removed: RemovedPrefix | null;
+  /** When the newest segment began, RFC 3339; null where it holds nothing. */
+  readonly segmentSince: string | null;
 }
 
 export interface RecoveryOptions {
@@ -47,23 +57,27 @@ export interface RecoveryOptions {
   readonly acceptBrokenChain: boolean;
   /** Up to where the journal is known to have been on the disk; null where nothing is known. */
   readonly knownEnd: SinkCursor | null;
+  /** The keys of checkpoints that are believed; with none, the whole chain is read. */
+  readonly keys: PublicKeys;
   /** The moment, RFC 3339: it names the file of torn bytes. */
   readonly time: string;
   readonly log: Log;
 }
 
 /**
- * Makes a journal ready to be appended to: checks the chain in force from its first line, cuts off a torn tail (kept in
- * a file of its own), and lists the intents that have no outcome. Throws `BrokenChainError`.
+ * Makes a journal ready to be appended to: checks the chain in force from the newest segment that begins with a signed
+ * checkpoint, cuts off a torn tail (kept in a file of its own), and lists the intents that have no outcome. Throws
+ * `BrokenChainError`.
  */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const all = await listSegments(options.dir);
-  const { segments, first } = await chainInForce(all);
+  const { keys } = options;
+  const { segments, first, walk, checkpoint } = await startOf(all, keys);
   const newest = segments.at(-1) ?? segmentOf(options.dir, 1);
-  const state = new ChainState();
+  const state = new ChainState(keys, checkpoint);
   const gap = segmentGap(segments, first);
   if (gap !== null) noteBreak(options, state, { place: options.dir, problem: gap });
-  for await (const step of walkChain(segments)) {
+  for await (const step of walkChain(segments, walk)) {
     if (step.kind === 'record' || isStart(step)) {
       state.follow(step);
       continue;
@@ -129,20 +143,37 @@ class ChainState {
   highest = 0;
   readonly open = new Map<string, OpenIntent>();
   readonly breaks: string[] = [];
+  newest = '';
+  removed: RemovedPrefix | null = null;
+  readonly #keys: PublicKeys;
   #segment = 0;
+  #segmentSince: string | null = null;
+
+  constructor(keys: PublicKeys, before: CheckpointBody | null) {
+    this.#keys = keys;
+    if (before === null) return;
+    this.newest = before.newest;
+    this.removed = before.removed;
+    for (const intent of before.open ?? []) this.open.set(intent.exchangeId, intent);
+  }
 
   /** Takes the next record of the chain. */
   follow(step: ChainStep): void {
     if (step.kind === 'unfinished' || step.head === null) return;
     this.note(step.head);
     this.head = { seq: step.head.seq, hash: step.head.hash };
+    if (this.#segment !== step.segment.number) this.#segmentSince = step.head.time;
     this.#segment = step.segment.number;
     this.end = step.line.end;
+    if (step.head.kind !== 'checkpoint') return;
+    const read = readCheckpoint(step.line.bytes, this.#keys);
+    if (read.kind === 'signed') this.removed = read.body.removed;
   }
 
   /** Takes what a record says of exchanges, wherever it stands. */
-  note({ kind, exchangeId, seq }: LineHead): void {
+  note({ kind, exchangeId, seq, time }: LineHead): void {
     this.highest = Math.max(this.highest, seq);
+    if (time > this.newest) this.newest = time;
     if (exchangeId === null) return;
     if (kind === 'intent') this.open.set(exchangeId, { exchangeId, seq });
     else if (kind === 'outcome' || kind === 'refusal') this.open.delete(exchangeId);
@@ -151,6 +182,16 @@ class ChainState {
   /** Where the next record goes in a segment: at its beginning, where it holds none yet. */
   endIn(segment: Segment): number {
     return this.#segment === segment.number ? this.end : 0;
+  }
+
+  /** What is known beside the end. */
+  facts(segment: Segment): Pick<Recovered, 'openIntents' | 'newest' | 'removed' | 'segmentSince'> {
+    return {
+      openIntents: [...this.open.values()],
+      newest: this.newest,
+      removed: this.removed,
+      segmentSince: this.#segment === segment.number ? this.#segmentSince : null,
+    };
   }
 }
 
@@ -172,20 +213,20 @@ async function mend({ dir, time, log }: RecoveryOptions, segment: Segment, { sta
   } as const;
   switch (tail.kind) {
     case 'none':
-      return { ...whole, openIntents: [...state.open.values()] };
+      return { ...whole, ...state.facts(segment) };
     case 'unterminated': {
       const { head, bytes } = tail;
       state.note(head);
       log.warn('audit.line-feed-missing', { segment: segment.name, seq: head.seq });
       const next = { head: { seq: head.seq, hash: head.hash }, length: length + bytes, missing: '\n' } as const;
-      return { ...whole, ...next, openIntents: [...state.open.values()] };
+      return { ...whole, ...next, ...state.facts(segment) };
     }
     case 'torn': {
       const tornBytes = tail.bytes.length;
       const tornFile = await keepTornBytes(dir, tail.bytes, time);
       await truncate(segment.path, length);
       log.warn('audit.torn-tail-cut', { segment: segment.name, at: length, bytes: tornBytes, kept: tornFile });
-      return { ...whole, tornBytes, tornFile, openIntents: [...state.open.values()] };
+      return { ...whole, tornBytes, tornFile, ...state.facts(segment) };
     }
     default:
       return tail satisfies never;
@@ -194,14 +235,15 @@ async function mend({ dir, time, log }: RecoveryOptions, segment: Segment, { sta
 
 /** The broken chain stays as it is; the next segment starts a new one, whose numbers go on. */
 function goOn(dir: string, newest: Segment, state: ChainState): Recovered {
+  const segment = segmentOf(dir, newest.number + 1);
   return {
-    segment: segmentOf(dir, newest.number + 1),
+    segment,
     head: { seq: Math.max(1, state.highest), hash: CHAIN_START.hash },
     length: 0,
     missing: '',
     tornBytes: 0,
     tornFile: null,
-    openIntents: [...state.open.values()],
     acceptedBreaks: state.breaks,
+    ...state.facts(segment),
   };
 }

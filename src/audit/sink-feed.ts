@@ -2,8 +2,9 @@ import type { Log } from '../model/ports.ts';
 import { messageOf } from './append-queue.ts';
 import type { OpenedJournal } from './journal.ts';
 import type { JournalPosition } from './segment.ts';
-import { cursorFits, positionBehind, readBatch, type BatchLimits } from './sink-reader.ts';
-import type { Sink, SinkBatch } from './sink.ts';
+import { positionBehind, readBatch, recordAt, type BatchLimits } from './sink-reader.ts';
+import type { SinkPace } from './sink-pace.ts';
+import { SinkRefusal, type Sink, type SinkBatch } from './sink.ts';
 
 export interface FeedSettings {
   readonly batch: BatchLimits;
@@ -24,14 +25,30 @@ export const FEED_SETTINGS: FeedSettings = {
 };
 
 export interface FeedOptions {
-  readonly journal: Pick<OpenedJournal, 'dir' | 'syncedPosition' | 'onSynced'>;
+  readonly journal: Pick<OpenedJournal, 'dir' | 'head' | 'syncedPosition' | 'onSynced'>;
   readonly sink: Sink;
   readonly log: Log;
   readonly settings?: FeedSettings;
+  /** How long to rest after each batch; `settings.restMs` where nothing else is said. */
+  readonly pace?: SinkPace;
+  /** A number from 0 to 1: up to half of a wait is left to chance, so that many gateways do not return at once. */
+  readonly random?: () => number;
 }
+
+/** The longest wait that another side may ask for (Retry-After, RFC 9110 section 10.2.3). */
+const LONGEST_RETRY_AFTER_MS = 300_000;
 
 /** Copies the journal to a sink, as it grows. */
 export interface SinkFeed {
+  readonly name: string;
+  /** How many records of the journal the sink does not have yet; not a number until its cursor was read. */
+  behind(): number;
+  /** The oldest segment that the sink still needs: its cursor stands in it. */
+  neededSegment(): number;
+  /** Brings the cursor and what the sink took to the disk. */
+  persist(): Promise<void>;
+  /** Lets the sink go of records that the journal let go of. */
+  forget(upToSeq: number): Promise<void>;
   /** Why the sink is behind; null when the last batch went in. For readiness and metrics. */
   problem(): string | null;
   /** Resolves when the sink has all that is on the disk now. */
@@ -60,6 +77,9 @@ class Feed implements SinkFeed {
   #position: JournalPosition | null = null;
   #problem: string | null = null;
   #draining = false;
+  /** The number of the newest record that the sink has, and the segment that it stands in. */
+  #takenSeq = Number.NaN;
+  #takenSegment = 0;
   #waiting: { readonly target: JournalPosition; readonly resolve: () => void }[] = [];
 
   constructor(options: FeedOptions) {
@@ -72,8 +92,28 @@ class Feed implements SinkFeed {
     this.#running = this.#run();
   }
 
+  get name(): string {
+    return this.#options.sink.name;
+  }
+
   problem(): string | null {
     return this.#problem;
+  }
+
+  behind(): number {
+    return Math.max(0, this.#options.journal.head().seq - this.#takenSeq);
+  }
+
+  neededSegment(): number {
+    return this.#takenSegment;
+  }
+
+  async persist(): Promise<void> {
+    await this.#options.sink.persist?.();
+  }
+
+  async forget(upToSeq: number): Promise<void> {
+    await this.#options.sink.forget?.(upToSeq);
   }
 
   caughtUp(): Promise<void> {
@@ -108,9 +148,10 @@ class Feed implements SinkFeed {
         if (!moved && this.#draining) return;
         if (!moved) await this.#idle();
       } catch (error) {
-        this.#fails(error, retryMs);
+        const waitMs = this.#waitAfter(error, retryMs);
+        this.#fails(error, waitMs);
         if (this.#draining) return;
-        await this.#pause(retryMs);
+        await this.#pause(waitMs);
         retryMs = Math.min(retryMs * 2, this.#settings.longestRetryMs);
       }
     }
@@ -119,9 +160,22 @@ class Feed implements SinkFeed {
   async #begin(): Promise<JournalPosition> {
     const { journal, sink, log } = this.#options;
     const cursor = await sink.cursor();
-    if (cursor === null || (await cursorFits(journal.dir, cursor))) return await positionBehind(journal.dir, cursor);
-    log.warn('audit.sink-starts-over', { sink: sink.name, segment: cursor.segment, end: cursor.end });
+    const taken = cursor === null ? null : await recordAt(journal.dir, cursor);
+    this.#takenSeq = taken?.seq ?? 0;
+    if (cursor !== null && taken !== null) {
+      this.#takenSegment = cursor.segment;
+      return await positionBehind(journal.dir, cursor);
+    }
+    if (cursor !== null)
+      log.warn('audit.sink-starts-over', { sink: sink.name, segment: cursor.segment, end: cursor.end });
     return await positionBehind(journal.dir, null);
+  }
+
+  #waitAfter(error: unknown, retryMs: number): number {
+    const { random = () => 1 } = this.#options;
+    if (!(error instanceof SinkRefusal)) return retryMs * (0.5 + random() / 2);
+    const asked = Math.min(error.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS);
+    return Math.max(asked, (error.lasting ? this.#settings.longestRetryMs : retryMs) * (0.5 + random() / 2));
   }
 
   /** Delivers one batch; false when there was nothing to read. */
@@ -138,13 +192,25 @@ class Feed implements SinkFeed {
   }
 
   async #deliver(batch: SinkBatch): Promise<void> {
+    const from = performance.now();
     await this.#options.sink.deliver(batch);
-    const restMs = this.#draining ? 0 : this.#settings.restMs;
+    const tookMs = performance.now() - from;
+    this.#takenSeq = batch.records.at(-1)?.record.seq ?? this.#takenSeq;
+    this.#takenSegment = batch.cursor.segment;
+    const restMs = this.#restMs(tookMs);
     await new Promise((resolve) => {
       // Requests that came in meanwhile go first.
       if (restMs === 0) setImmediate(resolve);
       else setTimeout(resolve, restMs);
     });
+  }
+
+  #restMs(tookMs: number): number {
+    if (this.#draining) return 0;
+    const { pace } = this.#options;
+    // Whoever waits for the sink is a reader, and not kept waiting for the sake of others.
+    if (pace === undefined || this.#waiting.length > 0) return this.#settings.restMs;
+    return pace.restMs(tookMs, this.behind());
   }
 
   #settle(): void {
@@ -162,7 +228,8 @@ class Feed implements SinkFeed {
 
   #fails(error: unknown, retryMs: number): void {
     this.#problem = messageOf(error);
-    this.#options.log.error('audit.sink-failed', { sink: this.#options.sink.name, problem: this.#problem, retryMs });
+    const lasting = error instanceof SinkRefusal && error.lasting;
+    this.#options.log.error('audit.sink-failed', { sink: this.name, problem: this.#problem, lasting, retryMs });
   }
 
   /** Waits until more is on the disk. */

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { parseRecord, readLine } from './chain.ts';
+import { parseRecord, readLine, type LineHead } from './chain.ts';
 import { readLines } from './lines.ts';
 import { isMissing, listSegments, segmentOf, type JournalPosition } from './segment.ts';
 import type { SinkBatch, SinkCursor, SinkRecord } from './sink.ts';
@@ -80,20 +80,25 @@ export async function positionBehind(dir: string, cursor: SinkCursor | null): Pr
 
 /** True when the record that the cursor names stands in the journal where it says. */
 export async function cursorFits(dir: string, cursor: SinkCursor): Promise<boolean> {
+  return (await recordAt(dir, cursor)) !== null;
+}
+
+/** The record that a cursor names; null where the journal does not have it there. */
+export async function recordAt(dir: string, cursor: SinkCursor): Promise<LineHead | null> {
   const length = cursor.end - cursor.start - 1;
-  if (length < 1) return false;
+  if (length < 1) return null;
   try {
     const handle = await open(segmentOf(dir, cursor.segment).path, 'r');
     try {
       const bytes = Buffer.alloc(length);
       const { bytesRead } = await handle.read(bytes, 0, length, cursor.start);
       const reading = readLine(bytes.subarray(0, bytesRead));
-      return reading.kind === 'intact' && reading.head.hash === cursor.hash;
+      return reading.kind === 'intact' && reading.head.hash === cursor.hash ? reading.head : null;
     } finally {
       await handle.close();
     }
   } catch (error) {
-    if (isMissing(error)) return false;
+    if (isMissing(error)) return null;
     throw error;
   }
 }

@@ -34,7 +34,26 @@ export interface Sink {
   cursor(): Promise<SinkCursor | null>;
   /** Takes a batch and its cursor, both or neither. Rejects when it could not; the same batch comes again then. */
   deliver(batch: SinkBatch): Promise<void>;
+  /** Brings what it took to the disk, where that is not so when `deliver` resolves. */
+  persist?(): Promise<void>;
+  /** Lets go of what the journal let go of: the records up to a number. */
+  forget?(upToSeq: number): Promise<void>;
   /** Called when nothing is left to deliver for now: the moment for what can wait. */
   idle?(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A sink did not take a batch; the batch stays where it is and is tried again. */
+export class SinkRefusal extends Error {
+  /** How long to wait before the next try, as the other side asked; null where it did not. */
+  readonly retryAfterMs: number | null;
+  /** True where the same batch will be refused until somebody changes something. */
+  readonly lasting: boolean;
+
+  constructor(message: string, options: { readonly retryAfterMs?: number | null; readonly lasting?: boolean } = {}) {
+    super(message);
+    this.name = 'SinkRefusal';
+    this.retryAfterMs = options.retryAfterMs ?? null;
+    this.lasting = options.lasting ?? false;
+  }
 }

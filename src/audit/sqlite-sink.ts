@@ -1,7 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AuditRecord } from '../model/record.ts';
 import { digestOf } from './chain.ts';
+import { exchangeOf } from './exchange-view.ts';
 import type { Sink, SinkBatch, SinkCursor, SinkRecord } from './sink.ts';
+import { forgetRecords } from './sqlite-forget.ts';
 import { openAuditDatabase } from './sqlite-schema.ts';
 
 /**
@@ -55,6 +57,16 @@ class SqliteSink implements Sink {
     await Promise.resolve();
   }
 
+  async forget(upToSeq: number): Promise<void> {
+    await forgetRecords(this.#database, upToSeq);
+  }
+
+  /** Copying the log waits until both are on the disk. */
+  async persist(): Promise<void> {
+    this.#copyLog();
+    await Promise.resolve();
+  }
+
   async close(): Promise<void> {
     this.#database.close();
     await Promise.resolve();
@@ -101,7 +113,7 @@ class Inserts {
   }
 
   record({ record, line }: SinkRecord): void {
-    const exchangeId = record.kind === 'lifecycle' ? '' : record.exchangeId;
+    const exchangeId = exchangeOf(record) ?? '';
     const fault = 'fault' in record ? record.fault : null;
     this.#record.run(exchangeId, record.id, record.seq, Date.parse(record.time), record.kind, fault, line);
     if (record.kind === 'approval' && record.approver !== '') this.#approver.run(record.approver, exchangeId);

@@ -2,9 +2,9 @@ import { statSync } from 'node:fs';
 import type { AuditRecord } from '../model/record.ts';
 import { messageOf } from './append-queue.ts';
 import { parseRecord, readLine } from './chain.ts';
-import { exchangeOf, foldRecord, type ExchangeView } from './exchange-view.ts';
+import { exchangeOf, foldRecord, isOfExchange, type ExchangeView } from './exchange-view.ts';
 import { readLines } from './lines.ts';
-import { isMissing, listSegments, type JournalPosition } from './segment.ts';
+import { isMissing, listSegments, type JournalPosition, type Segment } from './segment.ts';
 import { cursorFits } from './sink-reader.ts';
 import type { SinkCursor } from './sink.ts';
 import { SqliteReader } from './sqlite-reader.ts';
@@ -106,7 +106,7 @@ export class Trail {
   async #notInDatabase(): Promise<Map<string, ExchangeView>> {
     const views = new Map<string, ExchangeView>();
     for await (const { record } of readRecords(this.#journalDir, this.#behind)) {
-      if (record.kind === 'lifecycle') continue;
+      if (!isOfExchange(record)) continue;
       const id = record.exchangeId;
       const known = views.get(id) ?? (this.#database === null ? undefined : viewOf(this.#database.recordsOf(id)));
       views.set(id, foldRecord(known, record));
@@ -133,7 +133,7 @@ export class Trail {
 /** What the records of one exchange come to; undefined for none. */
 export function viewOf(records: readonly AuditRecord[]): ExchangeView | undefined {
   let view: ExchangeView | undefined;
-  for (const record of records) if (record.kind !== 'lifecycle') view = foldRecord(view, record);
+  for (const record of records) if (isOfExchange(record)) view = foldRecord(view, record);
   return view;
 }
 
@@ -141,10 +141,19 @@ async function* readRecords(dir: string, behind: JournalPosition | null): AsyncG
   for (const segment of await listSegments(dir)) {
     if (behind !== null && segment.number < behind.segment) continue;
     const from = segment.number === behind?.segment ? behind.offset : 0;
-    for await (const { bytes } of readLines(segment.path, { from })) {
-      if (readLine(bytes).kind !== 'intact') continue;
-      yield { record: parseRecord(bytes), line: Buffer.from(bytes).toString('utf8') };
+    try {
+      yield* recordsOf(segment, from);
+    } catch (error) {
+      // Retention took it away meanwhile.
+      if (!isMissing(error)) throw error;
     }
+  }
+}
+
+async function* recordsOf(segment: Segment, from: number): AsyncGenerator<TrailRecord> {
+  for await (const { bytes } of readLines(segment.path, { from })) {
+    if (readLine(bytes).kind !== 'intact') continue;
+    yield { record: parseRecord(bytes), line: Buffer.from(bytes).toString('utf8') };
   }
 }
 

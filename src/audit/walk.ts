@@ -27,7 +27,8 @@ export interface WalkStart {
   readonly line: number;
 }
 
-const FROM_START: WalkStart = { before: CHAIN_START, offset: 0, line: 1 };
+/** The beginning of a journal. */
+export const FROM_START: WalkStart = { before: CHAIN_START, offset: 0, line: 1 };
 
 /**
  * Walks along the chain through `segments`, in order. After a break it goes on from what the line says of itself, so
@@ -86,32 +87,6 @@ function placeProblem(before: Expected, line: Line, head: LineHead): string | nu
 /** True for the first record after a broken chain was accepted: it follows nothing, and is not the first of all. */
 export function startsNewChain(head: LineHead): boolean {
   return head.prev === CHAIN_START.hash && head.seq > 1;
-}
-
-/** The chain that is appended to. */
-export interface ChainInForce {
-  readonly segments: readonly Segment[];
-  /** The number that its first segment must have. */
-  readonly first: number;
-}
-
-/**
- * The segments of the chain in force: from the newest one that starts a new chain because the one before was broken
- * and accepted; all where none does.
- */
-export async function chainInForce(all: readonly Segment[]): Promise<ChainInForce> {
-  for (const [index, segment] of [...all.entries()].toReversed()) {
-    if (await firstStartsNewChain(segment)) return { segments: all.slice(index), first: segment.number };
-  }
-  return { segments: all, first: 1 };
-}
-
-async function firstStartsNewChain(segment: Segment): Promise<boolean> {
-  for await (const line of readLines(segment.path)) {
-    const reading = readLine(line.bytes);
-    return reading.kind === 'intact' && startsNewChain(reading.head);
-  }
-  return false;
 }
 
 /** The sentence for a gap in the names of the segments, which count from `first`; null when there is none. */

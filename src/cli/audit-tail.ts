@@ -11,6 +11,7 @@ import {
   filterOf,
   parseCount,
   pathsOf,
+  requireTrail,
   type DataOptions,
   type FilterOptions,
 } from './audit-options.ts';
@@ -51,7 +52,10 @@ Example:
 }
 
 async function tail(options: TailOptions, io: CommandIo): Promise<void> {
-  const { journalDir } = pathsOf(options, io);
+  const paths = pathsOf(options, io);
+  // With -f, the gateway may be about to start.
+  if (options.follow !== true) requireTrail(paths);
+  const { journalDir } = paths;
   const matcher = new ExchangeMatcher(filterOf(options, io.clock.now()));
   const print = ({ record, line }: TrailRecord): void => {
     io.stdout(options.format === 'jsonl' ? `${line}\n` : recordLine(record, io.colour));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerAnchor } from './audit-anchor.ts';
 import { registerExport } from './audit-export.ts';
 import { registerList } from './audit-list.ts';
 import { registerShow } from './audit-show.ts';
@@ -19,8 +20,9 @@ Examples:
   aegis-gateway audit show 0198f1c2-...                 everything about one exchange
   aegis-gateway audit tail -f
   aegis-gateway audit verify --anchor 1200:9f86d081...  whether anything was changed or cut off
+  aegis-gateway audit anchor                            the newest signed head, to be kept elsewhere
   aegis-gateway audit export --format csv --since 7d > week.csv`,
     );
-  for (const register of [registerList, registerShow, registerTail, registerVerify, registerExport])
+  for (const register of [registerList, registerShow, registerTail, registerVerify, registerAnchor, registerExport])
     register(audit, io);
 }

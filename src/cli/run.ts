@@ -1,9 +1,10 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { MistakesError, formatMistake } from '../document/mistake.ts';
 import { registerActions } from './actions.ts';
 import { registerApprovals } from './approvals.ts';
 import { registerAudit } from './audit.ts';
 import { registerDemo } from './demo.ts';
+import { registerEnv } from './env.ts';
 import { registerInit } from './init.ts';
 import { EXIT_OK, EXIT_USAGE, type CommandIo } from './io.ts';
 import { registerPolicy } from './policy.ts';
@@ -30,6 +31,7 @@ function programFor(io: CommandIo): Command {
     .helpOption('-h, --help', 'show help; every command has its own')
     .showHelpAfterError('(--help shows what can be given)')
     .showSuggestionAfterError()
+    .configureHelp({ optionDescription })
     .exitOverride()
     .configureOutput({
       writeOut: io.stdout,
@@ -52,6 +54,7 @@ Exit codes: 0 all is well, 1 the command found something wrong, 2 it was called 
   for (const register of [
     registerServe,
     registerInit,
+    registerEnv,
     registerDemo,
     registerPolicy,
     registerActions,
@@ -62,6 +65,13 @@ Exit codes: 0 all is well, 1 the command found something wrong, 2 it was called 
   }
   inherit(program);
   return program;
+}
+
+const PLAIN_HELP = new Help();
+
+/** What is empty when it is not given needs no `(default: "")` to say so. */
+function optionDescription(option: Option): string {
+  return PLAIN_HELP.optionDescription(option).replace(/ \(default: (?:""|\[\]|\{\})\)$/u, '');
 }
 
 /** Commander does not hand these settings on to commands that were made before they were set. */

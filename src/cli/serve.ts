@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig, type Environment } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -14,6 +14,8 @@ import { versionOf } from './version.ts';
 
 /** Where `serve` looks when it is told nothing. */
 const DEFAULT_CONFIG = 'gateway.yaml';
+/** Where the other commands look for the gateway when they are told nothing. */
+const DEFAULT_DATA_DIR = 'aegis-data';
 
 interface ServeOptions {
   readonly config?: string;
@@ -65,16 +67,35 @@ async function serve(options: ServeOptions, io: CommandIo): Promise<void> {
       log,
       version: versionOf(io.env),
       acceptBrokenChain: options.acceptBrokenChain === true,
+      stdout: io.stdout,
     });
   } catch (error) {
     if (!(error instanceof MistakesError)) log.error('gateway.not-started', { problem: messageOf(error) });
     if (error instanceof MistakesError) throw error;
     return io.exit(EXIT_USAGE);
   }
+  if (io.columns !== null && config.log.format === 'text') io.stdout(nextSteps(gateway, config, io.cwd));
   await aborted(io.signal);
   log.info('gateway.stopping', { drain_ms: config.limits.drain_timeout });
   await gateway[Symbol.asyncDispose]();
   log.info('gateway.stopped');
+}
+
+/** For people who started it at a terminal. */
+function nextSteps({ data }: Gateway, { data_dir: dataDir }: Config, cwd: string): string {
+  const shown = relative(cwd, dataDir);
+  const option = shown === DEFAULT_DATA_DIR ? '' : ` --data-dir ${shown.startsWith('..') ? dataDir : shown || '.'}`;
+  return `
+  The agent       HTTP_PROXY=http://${hostText(data.host)}:${data.port}
+  What waits      aegis-gateway approvals list${option}
+  What happened   aegis-gateway audit list${option}
+  Ctrl-C          finishes what runs, and stops
+
+`;
+}
+
+function hostText(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** What the gateway decides by when no configuration names files of its own. */

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { checkShape } from '../document/check.ts';
 import type { Loaded } from '../document/mistake.ts';
 import { readYaml } from '../document/yaml.ts';
+import { withAuditPaths } from './audit-schema.ts';
 import { configSchema, type Config } from './schema.ts';
 
 /**
@@ -53,7 +54,19 @@ function withPaths(config: Config, folder: string): Config {
       files: config.policy.files.map(absolute),
     },
     actions: { files: config.actions.files.map(absolute) },
-    upstream: { ...config.upstream, ca_files: config.upstream.ca_files.map(absolute) },
+    upstream: {
+      ...config.upstream,
+      ca_files: config.upstream.ca_files.map(absolute),
+      ...(config.upstream.proxy_credential_file === undefined
+        ? {}
+        : { proxy_credential_file: absolute(config.upstream.proxy_credential_file) }),
+    },
+    tls: {
+      ...(config.tls.ca_cert_file === undefined ? {} : { ca_cert_file: absolute(config.tls.ca_cert_file) }),
+      ...(config.tls.ca_key_file === undefined ? {} : { ca_key_file: absolute(config.tls.ca_key_file) }),
+    },
+    ...(config.agent_files === undefined ? {} : { agent_files: absolute(config.agent_files) }),
+    audit: withAuditPaths(config.audit, absolute),
     routes,
   };
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { duration, size } from '../document/quantity.ts';
+import { auditSchema } from './audit-schema.ts';
+import { credential } from './credential-schema.ts';
 import { LIMITS } from './limits.ts';
 import { limitsSchema } from './limits-schema.ts';
+import { parseTunnelHost } from './tunnel-host.ts';
 
 const HOST_AND_PORT = /^(?<host>\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(?<port>\d{1,5})$/u;
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/u;
 const ROUTE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
 
 /** An address to listen on: IP address or host name, and port. */
@@ -42,21 +44,6 @@ const upstreamUrl = z.string().transform((text, context): URL => {
   return url;
 });
 
-const credential = z
-  .strictObject({
-    header: z.string().regex(HEADER_NAME, { error: 'expected a header name' }).default('Authorization'),
-    format: z
-      .string()
-      .refine((text) => text.split('{secret}').length === 2, { error: 'expected a text with {secret} in it once' })
-      .default('Bearer {secret}')
-      .describe('How the value of the header is made; {secret} stands for what the file holds.'),
-    file: z
-      .string()
-      .min(1)
-      .describe('The file that holds the secret, such as a mounted Secret; read again when it changes.'),
-  })
-  .describe('A credential that the gateway adds, so that the agent never has it.');
-
 const route = z.strictObject({
   upstream: upstreamUrl.describe('Where requests to /routes/NAME/... go.'),
   credential: credential.optional(),
@@ -68,6 +55,40 @@ const route = z.strictObject({
 });
 
 const files = z.array(z.string().min(1));
+
+const tunnelHost = z.string().transform((text, context) => {
+  const host = parseTunnelHost(text);
+  if (host !== null) return host;
+  const message = `expected HOST, HOST:PORT or *.DOMAIN:PORT, found ${JSON.stringify(text)}`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+const proxyUrl = z.string().transform((text, context): ListenAddress => {
+  const url = URL.parse(text);
+  if (url?.protocol === 'http:' && url.href === `http://${url.host}/` && url.username === '') {
+    return { host: url.hostname, port: url.port === '' ? 80 : Number(url.port) };
+  }
+  context.addIssue({
+    code: 'custom',
+    message: `expected http://HOST:PORT, found ${JSON.stringify(text)}; a password belongs in proxy_credential_file`,
+  });
+  return z.NEVER;
+});
+
+const tls = z
+  .strictObject({
+    ca_cert_file: z.string().min(1).optional().describe('The certificate (PEM) of a CA of your own.'),
+    ca_key_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Its private key (PEM, not encrypted), such as a mounted Secret.'),
+  })
+  .refine((given) => (given.ca_cert_file === undefined) === (given.ca_key_file === undefined), {
+    error: 'expected ca_cert_file and ca_key_file together',
+  })
+  .describe('The CA that certificates for the agent are made with; without files, one is made at each start.');
 
 const approvals = z.strictObject({
   store: z.literal('local').default('local').describe('Where approvals are kept: local is an SQLite file in data_dir.'),
@@ -95,6 +116,10 @@ const upstream = z.strictObject({
     .default([])
     .describe('Addresses of the cluster API, refused unless listed in allow.'),
   ca_files: files.default([]).describe('Certificates (PEM) that are trusted beside the built-in roots.'),
+  proxy: proxyUrl
+    .optional()
+    .describe('An HTTP proxy that every request to an upstream goes through: http://HOST:PORT.'),
+  proxy_credential_file: z.string().min(1).optional().describe('The file that holds USER:PASSWORD for the proxy.'),
 });
 
 const listeners = z.strictObject({
@@ -126,7 +151,18 @@ export const configSchema = z
       .record(z.string().regex(ROUTE_NAME, { error: 'expected a route name such as tickets' }), route)
       .default({}),
     upstream: upstream.prefault({}),
+    tls: tls.prefault({}),
+    tunnel: z
+      .array(tunnelHost)
+      .default([])
+      .describe('Hosts whose TLS is not opened: judged as the action connect on HOST:PORT, and by nothing else.'),
+    agent_files: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The folder for what the agent needs to trust the gateway; default: agent in data_dir.'),
     approvals: approvals.prefault({}),
+    audit: auditSchema.prefault({}),
     redaction: z
       .strictObject({ keys: z.array(z.string().min(1)).default([]) })
       .prefault({})

@@ -29,6 +29,8 @@ async function readText(file: string): Promise<string | { readonly problem: stri
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file));
   } catch (error) {
     if (error instanceof TypeError) return { problem: 'expected text in UTF-8, found other bytes' };
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      return { problem: 'the file cannot be read: there is no such file' };
     return { problem: `the file cannot be read: ${error instanceof Error ? error.message : String(error)}` };
   }
 }

@@ -1,5 +1,5 @@
 import type { LookupAddress } from 'node:dns';
-import { failed, passed, type Outcome } from '../model/fault.ts';
+import { failed, passed, type Fault, type Outcome } from '../model/fault.ts';
 import { isMetadata, parseAddress, refusedRange, type Address } from './address-ranges.ts';
 import { endpointText, EndpointList, type Endpoint } from './endpoints.ts';
 import { MAX_ADDRESSES_PER_NAME } from './limits.ts';
@@ -65,6 +65,20 @@ export class AddressGuard {
     return parseAddress(text) === null ? null : this.#checkAll(destination, [text]);
   }
 
+  /**
+   * The same where somebody else resolves names: only the name, or the address that it is, can be checked then. Null when
+   * nothing speaks against it.
+   */
+  unresolved(destination: Endpoint): Fault | null {
+    const literal = this.literal(destination);
+    if (literal !== null) return literal.ok ? null : literal.fault;
+    const { host, port } = destination;
+    if (this.#allowed.hasName(host, port)) return null;
+    const name = this.#clusterApi.hasName(host, port) ? 'the cluster API' : refusedName(host);
+    const detail = `${host}:${port} is ${name ?? ''}, which may be reached only if it is listed`;
+    return name === null ? null : { code: 'upstream-address-refused', detail };
+  }
+
   #checkAll(destination: Endpoint, texts: readonly string[]): Outcome<readonly CheckedAddress[]> {
     const checked: CheckedAddress[] = [];
     for (const text of texts) {
@@ -97,6 +111,17 @@ export class AddressGuard {
     return this.#world.localAddresses().some((local) => parseAddress(local)?.toString() === text);
   }
 }
+
+/** What a name stands for that is not reached unless it is listed; null for any other. */
+function refusedName(host: string): string | null {
+  const is = (name: string): boolean => host === name || host.endsWith(`.${name}`);
+  if (is('localhost')) return 'loopback';
+  if (METADATA_NAMES.some(is)) return 'a cloud metadata service';
+  return /^kubernetes(?:\.default(?:\.svc(?:\..+)?)?)?$/u.test(host) ? 'the cluster API' : null;
+}
+
+/** Names under which clouds hand out credentials: Google, Tencent, and Amazon's older one. */
+const METADATA_NAMES = ['metadata.google.internal', 'metadata', 'metadata.tencentyun.com', 'instance-data'];
 
 function refused({ host, port }: Endpoint, address: string, problem: string): Outcome<never> {
   const where = unbracketed(host) === address ? endpointText(host, port) : `${host}:${port} at ${address}`;

@@ -1,5 +1,4 @@
 import { Agent, type Dispatcher } from 'undici';
-import type { Destination } from '../model/request.ts';
 import type { AnswerRelay, UpstreamFlow } from './answer-relay.ts';
 import type { Connector } from './connector.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -10,7 +9,7 @@ import { upstreamFault } from './upstream-fault.ts';
 
 /** A request that is in memory as a whole. */
 export interface BufferedRequest {
-  readonly destination: Destination;
+  readonly destination: Endpoint;
   readonly head: OutgoingHead;
   readonly body: Uint8Array | null;
 }

@@ -1,10 +1,17 @@
 import { X509Certificate } from 'node:crypto';
-import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { connect as connectTcp, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
+import {
+  connect as connectTls,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { FaultError } from '../model/fault.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { ForwardLimits } from './limits.ts';
+import type { UpstreamProxy } from './upstream-proxy.ts';
 
 // How long one address of several is tried before the next is tried beside it (RFC 8305 section 5 recommends 250 ms).
 const NEXT_ADDRESS_AFTER_MS = 250;
@@ -12,43 +19,52 @@ const NEXT_ADDRESS_AFTER_MS = 250;
 /** Told when a connection is ready for requests, or why it is not. */
 export type Connected = (error: Error | null, socket: Socket | null) => void;
 
+/** What connections are opened by. */
+export interface ConnectorOptions {
+  readonly guard: AddressGuard;
+  readonly limits: Pick<ForwardLimits, 'connectTimeoutMs' | 'upstreamConnections'>;
+  readonly extraCa: readonly string[];
+  readonly proxy: UpstreamProxy | null;
+}
+
 /**
  * Opens connections to upstreams: to checked addresses only, and over TLS 1.2 or later with a verified certificate
  * where the scheme is https. Every way out of the gateway goes through here.
  */
 export class Connector {
-  readonly #guard: AddressGuard;
-  readonly #limits: Pick<ForwardLimits, 'connectTimeoutMs' | 'upstreamConnections'>;
+  readonly #options: ConnectorOptions;
   readonly #secureContext: SecureContext;
   readonly #open = new Set<Socket>();
 
   /** Throws an `Error` when a text of `extraCa` holds no certificate or one that cannot be read. */
-  constructor(
-    guard: AddressGuard,
-    limits: Pick<ForwardLimits, 'connectTimeoutMs' | 'upstreamConnections'>,
-    extraCa: readonly string[],
-  ) {
-    this.#guard = guard;
-    this.#limits = limits;
+  constructor(options: ConnectorOptions) {
+    this.#options = options;
     // One context for all: reading the roots takes milliseconds.
     this.#secureContext = createSecureContext({
-      ca: [...getCACertificates('default'), ...extraCa.flatMap(certificatesOf)],
+      ca: [...getCACertificates('default'), ...options.extraCa.flatMap(certificatesOf)],
       minVersion: 'TLSv1.2',
     });
   }
 
+  /** Whether the socket for this destination is another one than the one that is returned while it is being made. */
+  opensLater({ scheme }: Endpoint): boolean {
+    return this.#options.proxy !== null && scheme !== 'http';
+  }
+
   /**
    * Starts a connection and returns its socket at once, so that it can be given up while it is being made. The socket
-   * is destroyed with a `FaultError` when the destination is refused, cannot be resolved, or takes too long.
+   * is destroyed with a `FaultError` when the destination is refused, cannot be resolved, or takes too long. Behind a
+   * proxy, `connected` gets the socket to use; for http, that is one on which requests are written in absolute form.
    */
   connect(destination: Endpoint, connected: Connected): Socket {
+    const { limits, proxy } = this.#options;
     const socket = this.#start(destination);
     const timer = setTimeout(() => {
-      const seconds = this.#limits.connectTimeoutMs / 1_000;
+      const seconds = limits.connectTimeoutMs / 1_000;
       socket.destroy(
         new FaultError('upstream-timeout', `expected a connection to ${nameOf(destination)} within ${seconds} s`),
       );
-    }, this.#limits.connectTimeoutMs);
+    }, limits.connectTimeoutMs);
     let told = false;
     const tell: Connected = (error, ready) => {
       clearTimeout(timer);
@@ -56,8 +72,10 @@ export class Connector {
       told = true;
       connected(error, ready);
     };
-    socket.once(destination.scheme === 'https' ? 'secureConnect' : 'connect', () => tell(null, socket));
-    socket.once('error', (error) => tell(error, null));
+    if (proxy !== null && this.opensLater(destination)) {
+      socket.once('connect', () => this.#throughProxy(socket, destination, { proxy, tell }));
+    } else socket.once(destination.scheme === 'https' ? 'secureConnect' : 'connect', () => tell(null, socket));
+    socket.once('error', (error) => tell(proxy === null ? error : proxyError(error, proxy), null));
     socket.once('close', () => {
       this.#open.delete(socket);
       tell(
@@ -75,23 +93,35 @@ export class Connector {
   }
 
   #start(destination: Endpoint): Socket {
-    const host = destination.host.startsWith('[') ? destination.host.slice(1, -1) : destination.host;
     const refusal = this.#refusal(destination);
     if (refusal !== null) return deadSocket(refusal);
-    const tcp = {
-      host,
-      port: destination.port,
-      lookup: this.#lookup(destination),
+    const { proxy, guard } = this.#options;
+    if (proxy !== null) return connectTcp(this.#tcp(proxy.endpoint, proxy.guard));
+    const tcp = this.#tcp(destination, guard);
+    return destination.scheme === 'https' ? this.#secure(destination, tcp) : connectTcp(tcp);
+  }
+
+  #tcp(endpoint: Endpoint, guard: AddressGuard): TcpNetConnectOpts {
+    return {
+      host: unbracketed(endpoint.host),
+      port: endpoint.port,
+      lookup: (_hostname, { all }, callback) => void this.#look(endpoint, guard, { all: all === true, callback }),
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+      allowHalfOpen: endpoint.scheme === 'tcp',
       noDelay: true,
       keepAlive: true,
     };
-    if (destination.scheme === 'http') return connectTcp(tcp);
-    const name = this.#guard.literal(destination) === null ? { servername: host } : {};
+  }
+
+  /** TLS to the destination, on a new connection or on one that stands. */
+  #secure(destination: Endpoint, on: TcpNetConnectOpts | { readonly socket: Socket }): TLSSocket {
+    const literal = this.#options.guard.literal(destination) !== null;
+    const host = unbracketed(destination.host);
     return connectTls({
-      ...tcp,
-      ...name,
+      host,
+      ...on,
+      ...(literal ? {} : { servername: host }),
       secureContext: this.#secureContext,
       minVersion: 'TLSv1.2',
       // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED cannot take it back.
@@ -100,29 +130,58 @@ export class Connector {
     });
   }
 
+  #throughProxy(
+    socket: Socket,
+    destination: Endpoint,
+    { proxy, tell }: { readonly proxy: UpstreamProxy; readonly tell: Connected },
+  ): void {
+    proxy.open(socket, destination, (error) => {
+      if (error !== null) return void socket.destroy(error);
+      if (destination.scheme === 'tcp') return tell(null, socket);
+      const tls = this.#secure(destination, { socket });
+      tls.once('secureConnect', () => tell(null, tls));
+      tls.once('error', (failure) => tell(failure, null));
+    });
+  }
+
   #refusal(destination: Endpoint): FaultError | null {
-    if (this.#open.size >= this.#limits.upstreamConnections) {
+    const { limits, guard, proxy } = this.#options;
+    if (this.#open.size >= limits.upstreamConnections) {
       return new FaultError(
         'too-many-connections',
         `${this.#open.size} connections to upstreams are open, as many as may be`,
       );
     }
-    const literal = this.#guard.literal(destination);
-    return literal === null || literal.ok ? null : new FaultError(literal.fault.code, literal.fault.detail);
+    const literal = guard.literal(destination);
+    const fault = proxy === null ? (literal?.ok === false ? literal.fault : null) : guard.unresolved(destination);
+    return fault === null ? null : new FaultError(fault.code, fault.detail);
   }
 
-  #lookup(destination: Endpoint): LookupFunction {
-    return (_hostname, { all }, callback) => void this.#look(destination, all === true, callback);
-  }
-
-  async #look(destination: Endpoint, all: boolean, callback: Parameters<LookupFunction>[2]): Promise<void> {
-    const checked = await this.#guard.addresses(destination);
+  async #look(endpoint: Endpoint, guard: AddressGuard, { all, callback }: Lookup): Promise<void> {
+    const checked = await guard.addresses(endpoint);
     if (!checked.ok) return callback(new FaultError(checked.fault.code, checked.fault.detail), '', 0);
     const addresses = checked.value.map((address) => ({ ...address }));
     const [first] = addresses;
     if (all) return callback(null, addresses);
     return callback(null, first?.address ?? '', first?.family ?? 0);
   }
+}
+
+/** What Node asks of a lookup. */
+interface Lookup {
+  readonly all: boolean;
+  readonly callback: Parameters<LookupFunction>[2];
+}
+
+/** Errors of the connection to the proxy name the proxy, and not the upstream that nobody got to. */
+function proxyError(error: Error, proxy: UpstreamProxy): Error {
+  if (error instanceof FaultError) return error;
+  const code = 'code' in error ? String(error.code) : 'no code';
+  return new FaultError('upstream-unreachable', `the proxy ${proxy.name} cannot be reached (${code})`);
+}
+
+function unbracketed(host: string): string {
+  return host.startsWith('[') ? host.slice(1, -1) : host;
 }
 
 /** The destination as messages name it. */

@@ -2,7 +2,8 @@ import { contains, parseAddress, parseRange, type Address, type Range } from './
 
 /** Where a connection goes: a `Destination`, or one that a library gives back without its brand. */
 export interface Endpoint {
-  readonly scheme: 'http' | 'https';
+  /** `tcp` is a connection whose bytes are nobody's business here. */
+  readonly scheme: 'http' | 'https' | 'tcp';
   readonly host: string;
   readonly port: number;
 }

@@ -1,11 +1,12 @@
 import { Agent, type ClientRequestArgs } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Destination } from '../model/request.ts';
+import type { Duplex } from 'node:stream';
 import type { Connector } from './connector.ts';
+import type { Endpoint } from './endpoints.ts';
 
 /** What the agent is told beside Node's own options: where the request goes, and whom to tell how connecting went. */
 export interface GuardedOptions extends ClientRequestArgs {
-  readonly destination?: Destination;
+  readonly destination?: Endpoint;
   readonly connected?: (error: Error | null) => void;
 }
 
@@ -33,12 +34,21 @@ export class GuardedAgent extends Agent {
     return destination === undefined ? '' : `${destination.scheme}://${destination.host}:${destination.port}`;
   }
 
-  override createConnection(options: GuardedOptions): Socket {
+  /**
+   * A connection that goes straight to its upstream is handed out at once, so that it can be given up while it is being
+   * made; one that a proxy has to open first is handed out when it stands.
+   */
+  override createConnection(options: GuardedOptions, created?: Created): Socket | null {
     const { destination, connected } = options;
     if (destination === undefined) throw new Error('expected a request with a destination, found one without');
-    return this.#connector.connect(destination, (error, socket) => {
-      if (socket !== null) this.#ready.add(socket);
+    const late = this.#connector.opensLater(destination);
+    const socket = this.#connector.connect(destination, (error, ready) => {
+      if (ready !== null) this.#ready.add(ready);
       connected?.(error);
+      if (late) created?.(error, ready ?? socket);
     });
+    return late ? null : socket;
   }
 }
+
+type Created = (error: Error | null, stream: Duplex) => void;

@@ -31,6 +31,9 @@ export function forwardLimits(limits: LimitValues): ForwardLimits {
 /** Interim answers (1xx) restart the response timeout, so a server that sends them without end could hold a call for ever. */
 export const MAX_INTERIM_RESPONSES = 32;
 
+/** What an upstream proxy may say before a tunnel stands; error pages of proxies are larger, and are not read. */
+export const MAX_PROXY_ANSWER_BYTES = 16 * KIB;
+
 /** A refusal should reach a client that is still sending: this much of its body is read and thrown away first. */
 export const LINGER_BYTES = 1024 * KIB;
 

@@ -12,6 +12,8 @@ import { upgradeResponse } from './upgrade-client.ts';
 // A client whose request could not be read as one may be out of step with the gateway about where the next begins.
 const CLOSING_STATUSES = new Set([400, 408, 413, 431]);
 const CLIENT_GONE_STATUS = 499;
+/** A fatal alert `access_denied` (RFC 8446 section 6) in the clear: all that a TLS client without a proxy can be told. */
+const TLS_ACCESS_DENIED = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x31]);
 
 /** Answers refused requests with problem documents (RFC 9457). */
 export function createRefusals(): Refusals {
@@ -26,17 +28,27 @@ export function refusalDocument({ exchangeId, fault, extensions }: Refusal): { r
 
 /** Never rejects. An answer that has begun already, or that nobody waits for, ends in a cut connection. */
 async function answer(client: Client, refusal: Refusal): Promise<void> {
-  const { request } = client;
+  if (client.kind === 'http') return await answerRequest(client.response, refusal, 'served');
+  const { request, socket } = client;
+  if (request === null) {
+    socket.end(TLS_ACCESS_DENIED);
+    return;
+  }
+  const response = responseOnSocket(request);
+  if (response !== null) await answerRequest(response, refusal, 'bare');
+}
+
+/** `bare`: no HTTP server is behind the socket any more, so that no further request can follow. */
+async function answerRequest(response: ServerResponse, refusal: Refusal, kind: 'served' | 'bare'): Promise<void> {
+  const { req: request } = response;
   const { status } = FAULTS[refusal.fault.code];
-  const response = client.kind === 'http' ? client.response : responseOnSocket(request);
-  if (response === null) return;
   if (status === CLIENT_GONE_STATUS || response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
-  const closing = client.kind === 'upgrade' || !request.complete || CLOSING_STATUSES.has(status);
+  const closing = kind === 'bare' || !request.complete || CLOSING_STATUSES.has(status);
   writeProblem(response, refusal, closing);
-  if (closing && client.kind === 'http') await lingering(request);
+  if (closing && kind === 'served') await lingering(request);
   response.end();
   await finished(response, { signal: AbortSignal.timeout(LINGER_MS) }).catch(() => response.destroy());
 }

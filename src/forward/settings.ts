@@ -14,10 +14,19 @@ export interface ForwardSettings {
   readonly clusterApi: readonly string[];
   /** Where the gateway itself listens: never a destination, whatever is listed. */
   readonly ownListeners: readonly ListenerAddress[];
+  /** A proxy that everything goes through; null for none. */
+  readonly proxy: ProxySettings | null;
   /** Certificates (PEM texts) that are trusted beside the built-in roots. */
   readonly extraCa: readonly string[];
   /** Keys the digests of credentials. Kept across restarts, so that an approval still fits afterwards. */
   readonly generationKey: Uint8Array;
+}
+
+/** An HTTP proxy, and the file with USER:PASSWORD for it, where it wants that. */
+export interface ProxySettings {
+  readonly host: string;
+  readonly port: number;
+  readonly credentialFile: string | null;
 }
 
 /** One configured route. */

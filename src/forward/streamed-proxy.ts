@@ -2,15 +2,15 @@ import { IncomingMessage, ServerResponse, type ClientRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createProxyMiddleware, type RequestHandler } from 'http-proxy-middleware';
-import type { Destination } from '../model/request.ts';
 import { GuardedAgent } from './guarded-agent.ts';
 import type { Connector } from './connector.ts';
+import type { Endpoint } from './endpoints.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { OutgoingHead } from './outgoing-head.ts';
 
 /** A request for http-proxy-middleware, and whom to tell what comes of it. */
 export interface ProxyJob {
-  readonly destination: Destination;
+  readonly destination: Endpoint;
   readonly head: OutgoingHead;
   /** Names and values alternating: all that goes out as the header section, in this order. */
   readonly rawHeaders: readonly string[];

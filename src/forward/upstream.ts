@@ -4,17 +4,26 @@ import { Readable } from 'node:stream';
 import type { Client } from '../model/client.ts';
 import { failed, passed, type Fault, type Outcome } from '../model/fault.ts';
 import type { ForwardOptions, ForwardOutcome, Upstream } from '../model/ports.ts';
-import type { CanonicalRequest, Destination, HeaderField, RequestBody } from '../model/request.ts';
+import {
+  isTunnel,
+  type CanonicalRequest,
+  type Destination,
+  type HeaderField,
+  type RequestBody,
+} from '../model/request.ts';
 import { AddressGuard } from './address-guard.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import { BufferedDispatch } from './buffered-dispatch.ts';
 import { Connector } from './connector.ts';
 import { CredentialFile } from './credentials.ts';
+import type { Endpoint } from './endpoints.ts';
 import { flatHeaders, framingHeaders, outgoingHead, type OutgoingHead } from './outgoing-head.ts';
+import { carryTunnel } from './opaque-tunnel.ts';
 import type { ForwardSettings, ForwardWorld } from './settings.ts';
 import { StreamedExchange } from './streamed-exchange.ts';
 import { StreamedProxy } from './streamed-proxy.ts';
 import { upgradeResponse, type UpgradeResponse } from './upgrade-client.ts';
+import { proxiedHead, UpstreamProxy } from './upstream-proxy.ts';
 import { acceptedHandshake, handshakeKey } from './upgrade-handshake.ts';
 import { runTunnel } from './websocket-tunnel.ts';
 
@@ -23,9 +32,11 @@ type UpgradeClient = Extract<Client, { kind: 'upgrade' }>;
 
 const GONE: Fault = { code: 'client-gone', detail: 'the client went away before its request was forwarded' };
 
+const MIXED: Fault = { code: 'internal', detail: 'expected a tunnel to come as one, and nothing else' };
+
 /** What is sent: one request with its head made up, in terms of both engines. */
 interface Sending {
-  readonly destination: Destination;
+  readonly destination: Endpoint;
   readonly head: OutgoingHead;
   readonly body: RequestBody;
   readonly signal: AbortSignal;
@@ -42,6 +53,7 @@ export function createUpstream(settings: ForwardSettings, world: ForwardWorld): 
 class ForwardingUpstream implements Upstream, AsyncDisposable {
   readonly #settings: ForwardSettings;
   readonly #credentials = new Map<string, CredentialFile>();
+  readonly #proxy: UpstreamProxy | null;
   readonly #connector: Connector;
   readonly #buffered: BufferedDispatch;
   readonly #streamed: StreamedProxy;
@@ -55,7 +67,9 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
       file.current();
       this.#credentials.set(name, file);
     }
-    this.#connector = new Connector(new AddressGuard(settings, world), settings.limits, settings.extraCa);
+    this.#proxy = settings.proxy === null ? null : new UpstreamProxy(settings.proxy, settings, world);
+    const guard = new AddressGuard(settings, world);
+    this.#connector = new Connector({ ...settings, guard, proxy: this.#proxy });
     this.#buffered = new BufferedDispatch(this.#connector, settings.limits);
     this.#streamed = new StreamedProxy(this.#connector, settings.limits);
   }
@@ -74,14 +88,20 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     { idempotencyKey, signal }: ForwardOptions,
   ): Promise<ForwardOutcome> {
     if (signal.aborted) return notSent(GONE);
+    if (client.kind === 'tunnel') {
+      if (!isTunnel(request)) return notSent(MIXED);
+      const carrying = { client, idleMs: this.#settings.limits.idleTimeoutMs, signal };
+      return await carryTunnel(request.destination, this.#connector, carrying);
+    }
+    if (isTunnel(request)) return notSent(MIXED);
     const credential = this.#credentialField(request);
     if (!credential.ok) return notSent(credential.fault);
     const head = outgoingHead(request, body, { credential: credential.value, idempotencyKey });
     if (!head.ok) return notSent(head.fault);
     const sending = { destination: request.destination, head: head.value, body, signal };
-    if (client.kind === 'http') return this.#forwardHttp(sending, client);
-    const key = handshakeKey(request);
-    return key.ok ? this.#forwardUpgrade(sending, client, key.value) : notSent(key.fault);
+    return await (client.kind === 'http'
+      ? this.#forwardHttp(sending, client)
+      : this.#forwardUpgrade(sending, client, request));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -103,7 +123,10 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     return credential.ok ? passed(credential.value.field) : credential;
   }
 
-  #forwardHttp(sending: Sending, client: HttpClient): Promise<ForwardOutcome> {
+  async #forwardHttp(asked: Sending, client: HttpClient): Promise<ForwardOutcome> {
+    const outgoing = this.#proxy === null ? passed(asked.head) : proxiedHead(asked, this.#proxy);
+    if (!outgoing.ok) return notSent(outgoing.fault);
+    const sending = { ...asked, head: outgoing.value };
     const { head, body, signal, destination } = sending;
     const { idleTimeoutMs } = this.#settings.limits;
     const relay = new AnswerRelay({ ...client, signal }, head.method, idleTimeoutMs);
@@ -112,7 +135,7 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     else if (wantsTrailers(client.request))
       this.#stream(sending, relay, { client, source: sourceOf(body), wantsTrailers: true });
     else this.#buffered.send({ destination, head, body: body.kind === 'buffered' ? body.bytes : null }, relay);
-    return relay.outcome;
+    return await relay.outcome;
   }
 
   #stream(
@@ -144,8 +167,11 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
   async #forwardUpgrade(
     { destination, head, signal }: Sending,
     client: UpgradeClient,
-    key: string,
+    request: CanonicalRequest,
   ): Promise<ForwardOutcome> {
+    const handshake = handshakeKey(request);
+    if (!handshake.ok) return notSent(handshake.fault);
+    const key = handshake.value;
     const { limits } = this.#settings;
     const answer = upgradeResponse(client.request);
     const relay = new AnswerRelay(
@@ -164,8 +190,10 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
       },
     });
     const rawHeaders = [...flatHeaders(head), 'connection', 'Upgrade', 'upgrade', 'websocket'];
+    // Proxies drop Upgrade from requests in absolute form, so that it goes through a tunnel of theirs.
+    const tunnelled = this.#proxy !== null && destination.scheme === 'http';
     const done = this.#streamed.send({
-      destination,
+      destination: tunnelled ? { ...destination, scheme: 'tcp' } : destination,
       head,
       rawHeaders,
       source,
@@ -192,7 +220,7 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     }
     answer.release();
     client.socket.write(head.value, 'latin1');
-    const ends = { client: client.socket, clientHead: client.head, upstream, upstreamHead };
+    const ends = { status: 101, client: client.socket, clientHead: client.head, upstream, upstreamHead };
     relay.handOver(runTunnel(ends, this.#settings.limits.idleTimeoutMs, signal));
   }
 }

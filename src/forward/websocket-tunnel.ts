@@ -4,10 +4,9 @@ import type { ForwardOutcome } from '../model/ports.ts';
 import type { Result } from '../model/record.ts';
 import { Watchdog } from './watchdog.ts';
 
-const SWITCHING_PROTOCOLS = 101;
-
-/** The two ends of an upgraded connection, and what each sent behind its handshake. */
+/** The two ends of a connection, what each has sent already, and the status that the client was answered. */
 export interface TunnelEnds {
+  readonly status: number;
   readonly client: Duplex;
   readonly clientHead: Uint8Array;
   readonly upstream: Duplex;
@@ -15,7 +14,7 @@ export interface TunnelEnds {
 }
 
 /**
- * Carries bytes both ways between a client and an upstream that has switched protocols, no faster than the slower end
+ * Carries bytes both ways between a client and an upstream, no faster than the slower end
  * reads. Resolves when the connection is over: `success` when either side ended it in order, `aborted` when the client
  * or the gateway broke it off, `failed` when the upstream did or nothing came either way for `idleMs`.
  */
@@ -111,7 +110,7 @@ class Tunnel {
     this.#signal.removeEventListener('abort', this.#aborted);
     this.#settle({
       result,
-      status: SWITCHING_PROTOCOLS,
+      status: this.#ends.status,
       fault,
       answered: true,
       bytesSent: this.#bytesSent,

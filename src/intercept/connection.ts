@@ -1,20 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Fault } from '../model/fault.ts';
+import { failed, type Fault, type Outcome } from '../model/fault.ts';
 import type { RawHead } from '../model/request.ts';
 import type { DataRequest } from './data-request.ts';
 import { LINGER_MS } from './limits.ts';
+import type { Origin } from './origin.ts';
 import { endedEarly, parserFault, type ParserError } from './parser-fault.ts';
 import { answerProblemRaw, closeLingering } from './problem-answer.ts';
 import { checkHead, isWebSocketHandshake, rawHeadOf } from './raw-head.ts';
+import type { TunnelPlan } from './settings.ts';
 import { Turn, type Shared } from './turn.ts';
-import { runUpgrade } from './upgrade.ts';
+import { runOnSocket } from './upgrade.ts';
 
 const NO_ROOM: Fault = {
   code: 'too-many-requests-held',
   detail: 'the budget for bodies has no room for a request that waits',
 };
 const STARVED: Fault = { code: 'request-timeout', detail: 'the client stopped sending its body' };
+
+/** A connection that Node's HTTP server has let go of after a CONNECT, and where it is meant to go. */
+export interface HandOver {
+  readonly socket: Socket;
+  readonly head: RawHead;
+  readonly plan: TunnelPlan;
+  readonly request: IncomingMessage;
+}
 
 /**
  * One connection of a client. Its requests run one after another, however fast they come (RFC 9112 section 9.3.2 allows
@@ -24,6 +34,7 @@ const STARVED: Fault = { code: 'request-timeout', detail: 'the client stopped se
 export class Connection {
   readonly #socket: Socket;
   readonly #shared: Shared;
+  readonly #origin: Origin;
   readonly #remoteAddress: string;
   #current: Turn | null = null;
   #waiting: Turn[] = [];
@@ -35,9 +46,10 @@ export class Connection {
   /** What the client is told when the requests before it are answered. */
   #parting: Fault | null = null;
 
-  constructor(socket: Socket, shared: Shared) {
+  constructor(socket: Socket, shared: Shared, origin: Origin) {
     this.#socket = socket;
     this.#shared = shared;
+    this.#origin = origin;
     this.#remoteAddress = socket.remoteAddress ?? '';
     // Node calls this after the last answer of a connection; its own would reset clients that are still sending.
     socket.destroySoon = () => closeLingering(socket);
@@ -55,7 +67,7 @@ export class Connection {
       return;
     }
     this.#requests += 1;
-    const turn = new Turn(request, response, rawHeadOf(request, this.#remoteAddress), this.#shared);
+    const turn = new Turn(request, response, this.#headOf(request), this.#shared);
     turn.refusal = this.#refusalOf(turn.head, request) ?? (this.busy && !turn.queue() ? NO_ROOM : null);
     if (turn.refusal !== null || this.#requests >= this.#shared.settings.requestsPerConnection) {
       this.#closing = true;
@@ -71,19 +83,29 @@ export class Connection {
     const socket = this.#adopt();
     if (this.#closing) return;
     this.#closing = true;
-    const rawHead = rawHeadOf(request, this.#remoteAddress);
+    const rawHead = this.#headOf(request);
     const refusal = this.#refusalOf(rawHead, null);
-    if (refusal === null) this.#shared.track(runUpgrade({ request, socket, head }, rawHead, this.#shared));
-    else this.#part(refusal, rawHead);
+    if (refusal !== null) return this.#part(refusal, rawHead);
+    const client = { kind: 'upgrade', request, socket, head } as const;
+    this.#shared.track(runOnSocket({ head: rawHead, client, socket }, this.#shared));
   }
 
-  /** Refuses a CONNECT. Interception of TLS takes its place here. */
-  connect(request: IncomingMessage): void {
-    this.#adopt();
-    if (this.#closing) return;
+  /** Takes a CONNECT. What goes on behind it is for whoever gets the hand-over; null when it was refused. */
+  connect(request: IncomingMessage): HandOver | null {
+    const socket = this.#adopt();
+    if (this.#closing) return null;
     this.#closing = true;
-    const fault: Fault = { code: 'connect-unsupported', detail: 'this gateway opens no tunnels' };
-    this.#part(fault, rawHeadOf(request, this.#remoteAddress));
+    const head = this.#headOf(request);
+    const plan = this.#planOf(head);
+    if (plan.ok) return { socket, head, plan: plan.value, request };
+    this.#part(plan.fault, head);
+    return null;
+  }
+
+  /** Reports a fault that the client is told in no words of HTTP, or not at all. */
+  abandon(fault: Fault, head: RawHead): void {
+    this.#closing = true;
+    this.#report(fault, head);
   }
 
   /** Refuses the connection itself. */
@@ -133,6 +155,16 @@ export class Connection {
     for (const turn of this.#waiting) turn.makeLast();
     this.#current?.makeLast();
     if (!this.busy && this.#socket.bytesRead === 0) this.#socket.destroy();
+  }
+
+  #headOf(request: IncomingMessage): RawHead {
+    return rawHeadOf(request, this.#remoteAddress, this.#origin);
+  }
+
+  #planOf(head: RawHead): Outcome<TunnelPlan> {
+    if (this.busy) return failed('malformed-request', 'expected CONNECT to wait for the answers before it');
+    const refusal = this.#refusalOf(head, null);
+    return refusal === null ? this.#shared.hooks.tls.plan(head) : { ok: false, fault: refusal };
   }
 
   #refusalOf(head: RawHead, ordinary: IncomingMessage | null): Fault | null {

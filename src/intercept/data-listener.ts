@@ -4,7 +4,9 @@ import type { Duplex } from 'node:stream';
 import { BufferBudget } from './budget.ts';
 import { Connection } from './connection.ts';
 import { DataRequest } from './data-request.ts';
+import { Front } from './front.ts';
 import { DROP_LOG_INTERVAL_MS, HEADERS_CHECK_INTERVAL_MS, REFUSED_CONNECTIONS, SETTLE_MS } from './limits.ts';
+import { DIRECT, type Origin } from './origin.ts';
 import { isWebSocketHandshake } from './raw-head.ts';
 import type { DataListener, ExchangeHandler, InterceptHooks, InterceptSettings } from './settings.ts';
 import type { Shared } from './turn.ts';
@@ -28,6 +30,9 @@ class DataPort implements DataListener {
   readonly #budget: BufferBudget;
   readonly #shared: Shared;
   readonly #open = new Map<Duplex, Connection>();
+  readonly #front: Front;
+  /** Node's own listeners for new connections: they take what speaks HTTP. */
+  readonly #http: readonly ((socket: Socket) => void)[];
   readonly #running = new Set<Promise<void>>();
   #draining: Promise<void> | null = null;
   #drops = 0;
@@ -44,7 +49,11 @@ class DataPort implements DataListener {
       draining: () => this.#draining !== null,
       track: (work) => this.#track(work),
     };
+    this.#front = new Front(this.#shared, (socket, origin, below) => this.#attach(socket, origin, below));
     this.#server = this.#createServer();
+    this.#http = this.#server.listeners('connection').filter(isConnectionListener);
+    this.#server.removeAllListeners('connection');
+    this.#server.on('connection', (socket) => this.#connected(socket));
   }
 
   async listen(): Promise<{ readonly address: string; readonly port: number }> {
@@ -102,7 +111,6 @@ class DataPort implements DataListener {
     const receive = (request: DataRequest, response: ServerResponse): void => {
       this.#open.get(request.socket)?.receive(request, response);
     };
-    server.on('connection', (socket) => this.#connected(socket));
     server.on('drop', () => this.#dropped());
     server.on('request', receive);
     server.on('checkExpectation', receive);
@@ -113,7 +121,7 @@ class DataPort implements DataListener {
       receive(request, response);
     });
     server.on('upgrade', (request, socket, head) => this.#open.get(socket)?.upgrade(request, head));
-    server.on('connect', (request, socket) => this.#open.get(socket)?.connect(request));
+    server.on('connect', (request, socket, head) => this.#handOver(request, socket, head));
     server.on('clientError', (error, socket) => {
       const connection = this.#open.get(socket);
       if (connection === undefined) socket.destroy();
@@ -124,13 +132,40 @@ class DataPort implements DataListener {
   }
 
   #connected(socket: Socket): void {
-    const connection = new Connection(socket, this.#shared);
-    this.#open.set(socket, connection);
-    socket.once('close', () => this.#open.delete(socket));
+    const connection = this.#register(socket, DIRECT);
     const { connections } = this.#settings;
     if (this.#open.size > connections) {
+      socket.on('error', () => socket.destroy());
       connection.refuse({ code: 'too-many-connections', detail: `more than ${connections} connections are open` });
+      return;
     }
+    this.#track(this.#front.accept(socket, connection));
+  }
+
+  /** Lets Node's HTTP server read a connection, or the TLS that was opened on one. */
+  #attach(socket: Socket, origin: Origin, below: Socket): void {
+    if (socket.destroyed) return;
+    if (origin !== DIRECT) {
+      this.#open.delete(below);
+      this.#register(socket, origin);
+    }
+    for (const listener of this.#http) listener.call(this.#server, socket);
+  }
+
+  #register(socket: Socket, origin: Origin): Connection {
+    const connection = new Connection(socket, this.#shared, origin);
+    this.#open.set(socket, connection);
+    socket.once('close', () => this.#open.delete(socket));
+    return connection;
+  }
+
+  #handOver(request: DataRequest, socket: Duplex, head: Buffer): void {
+    const connection = this.#open.get(socket);
+    const handOver = connection?.connect(request) ?? null;
+    if (connection === undefined || handOver === null) return;
+    // Nothing is lost of what came with the request.
+    if (head.length > 0) socket.unshift(head);
+    this.#track(this.#front.connect(handOver, connection));
   }
 
   /** A connection was cut without an answer: so many are open that even refusing costs too much. */
@@ -171,6 +206,10 @@ class DataPort implements DataListener {
     await Promise.all(cut);
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
+}
+
+function isConnectionListener(listener: unknown): listener is (socket: Socket) => void {
+  return typeof listener === 'function';
 }
 
 /** Waits for `work`, at most so long. */

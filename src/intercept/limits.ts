@@ -21,6 +21,9 @@ export const SETTLE_MS = 2_000;
 /** At most one log line in so many milliseconds says that connections were cut: a flood must not become a flood of lines. */
 export const DROP_LOG_INTERVAL_MS = 10_000;
 
+/** In the same time, at most so many lines name clients whose TLS handshake failed. */
+export const TLS_FAILURE_LINES = 10;
+
 /**
  * Bytes of a body that nobody reads yet and that Node may have taken from the wire all the same: what its stream holds
  * before it stops reading, and what one read from the socket may add, 64 KiB each.

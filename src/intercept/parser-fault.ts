@@ -1,4 +1,5 @@
 import type { Fault, FaultCode } from '../model/fault.ts';
+import { TLS_HANDSHAKE } from './client-hello.ts';
 
 /** What Node's server hands to `clientError`. */
 export interface ParserError extends Error {
@@ -13,8 +14,6 @@ const FRAMING_CODES: ReadonlySet<string> = new Set([
   'HPE_INVALID_TRANSFER_ENCODING',
 ]);
 const PARSER_CODE = /^HPE_[A-Z0-9_]{1,64}$/u;
-/** The content type `handshake` of a TLS record (RFC 8446 section 5.1). */
-const TLS_HANDSHAKE = 0x16;
 
 /**
  * The fault that a parser error stands for, or null when it is no fault of the request but the end of the connection
@@ -43,7 +42,7 @@ function detailOf(code: string, packet: Uint8Array | undefined): string {
   switch (code) {
     case 'HPE_INVALID_METHOD':
       return packet?.[0] === TLS_HANDSHAKE
-        ? 'expected HTTP in clear text, found a TLS handshake; this port takes http:// proxying only'
+        ? 'expected HTTP, found a TLS handshake behind a request'
         : 'expected a method of HTTP/1.1 at the start of a request (HPE_INVALID_METHOD)';
     case 'HPE_PAUSED_H2_UPGRADE':
       return 'expected HTTP/1.1, found the preface of HTTP/2';

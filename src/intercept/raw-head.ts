@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { failed, passed, type Outcome } from '../model/fault.ts';
 import type { Entry, RawHead } from '../model/request.ts';
+import type { Origin } from './origin.ts';
 
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\//iu;
 const ROUTE_PREFIX = '/routes/';
@@ -13,18 +14,19 @@ export function entryOf(method: string, target: string): Entry | 'unknown' {
   return target.startsWith(ROUTE_PREFIX) ? 'route' : 'unknown';
 }
 
-/** The head of a request as Node's parser gave it. */
-export function rawHeadOf(request: IncomingMessage, remoteAddress: string): RawHead {
+/** The head of a request as Node's parser gave it, on a connection of this origin. */
+export function rawHeadOf(request: IncomingMessage, remoteAddress: string, origin: Origin): RawHead {
   const method = request.method ?? '';
   const target = request.url ?? '';
   return {
-    entry: entryOf(method, target),
+    entry: origin.entry === 'direct' ? entryOf(method, target) : origin.entry,
     method,
     target,
     rawHeaders: request.rawHeaders,
     httpVersion: request.httpVersion,
-    serverName: null,
-    tunnelAuthority: null,
+    secure: origin.secure,
+    serverName: origin.serverName,
+    tunnelAuthority: origin.tunnelAuthority,
     remoteAddress,
   };
 }

@@ -1,6 +1,9 @@
-import type { Fault } from '../model/fault.ts';
+import type { SecureContext } from 'node:tls';
+import type { Host } from '../model/brand.ts';
+import type { Fault, Outcome } from '../model/fault.ts';
 import type { Clock, Log, RawExchange } from '../model/ports.ts';
 import type { Entry, RawHead } from '../model/request.ts';
+import type { TlsFailure } from '../model/tls-failure.ts';
 
 /** What the data port is told. Times in milliseconds; the reasons of the values are in config/limits.ts and limits.ts. */
 export interface InterceptSettings {
@@ -40,8 +43,29 @@ export interface PortRefusal {
   readonly head: RawHead | null;
 }
 
+/** Where a connection is meant to go that is asked for by CONNECT or by a TLS server name. */
+export interface TunnelPlan {
+  /** `open`: what is inside is read and judged request by request; `pass`: it is judged as a whole and carried as it is. */
+  readonly kind: 'open' | 'pass';
+  readonly host: Host;
+  readonly port: number;
+  /** Whether a TLS server name stands for this host. A client that asks for an address sends none. */
+  readonly agrees: (serverName: string | null) => boolean;
+}
+
+/** What the data port needs for connections that hold TLS. */
+export interface TlsHooks {
+  /** Reads where a CONNECT goes, or captured TLS whose server name stands in the place of its target. */
+  readonly plan: (head: RawHead) => Outcome<TunnelPlan>;
+  /** A certificate for the host, and its key. Never rejects. */
+  readonly contextFor: (host: Host) => Promise<Outcome<SecureContext>>;
+  /** A handshake with a client came to nothing. */
+  readonly failed: (failure: TlsFailure) => void;
+}
+
 /** What the data port needs of the rest of the gateway. */
 export interface InterceptHooks {
+  readonly tls: TlsHooks;
   readonly clock: Clock;
   readonly log: Log;
   /** Records a refusal: at most one for each connection. The answer does not wait for it, a drain does. */

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Client } from '../model/client.ts';
 import { FaultError } from '../model/fault.ts';
 import type { RawHead } from '../model/request.ts';
 import { NO_BODY } from './body-source.ts';
@@ -7,20 +7,15 @@ import { INTERNAL, logHandlerFailure } from './handler-failure.ts';
 import { answerProblemRaw, closeLingering } from './problem-answer.ts';
 import type { Shared } from './turn.ts';
 
-/** A handshake that Node's server has let go of: the socket is ours. */
-export interface Handshake {
-  readonly request: IncomingMessage;
+/** An exchange whose socket Node's server has let go of: it is ours. */
+export interface OnSocket {
+  readonly head: RawHead;
+  readonly client: Exclude<Client, { kind: 'http' }>;
   readonly socket: Socket;
-  /** What the client sent behind the handshake. */
-  readonly head: Buffer;
 }
 
-/** Hands a WebSocket handshake over and sees to it that its connection ends. Never rejects. */
-export async function runUpgrade(
-  { request, socket, head }: Handshake,
-  rawHead: RawHead,
-  shared: Shared,
-): Promise<void> {
+/** Hands a WebSocket handshake or a tunnel over and sees to it that its connection ends. Never rejects. */
+export async function runOnSocket({ head, client, socket }: OnSocket, shared: Shared): Promise<void> {
   const controller = new AbortController();
   const writtenBefore = socket.bytesWritten;
   const answerBegun = (): boolean => socket.bytesWritten > writtenBefore;
@@ -38,9 +33,9 @@ export async function runUpgrade(
   });
   try {
     await shared.handler({
-      head: rawHead,
+      head,
       body: NO_BODY,
-      client: { kind: 'upgrade', request, socket, head },
+      client,
       signal: controller.signal,
     });
     if (!answerBegun() && !socket.destroyed) throw new Error('the handler left no answer');

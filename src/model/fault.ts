@@ -40,8 +40,14 @@ export const FAULTS = {
   },
   'connect-unsupported': {
     status: 501,
-    title: 'CONNECT is not served by this gateway',
-    advice: 'Call the upstream over a configured route instead.',
+    title: 'This tunnel is not served by this gateway',
+    advice: 'Use CONNECT for HTTP or TLS, directly on the data port and not inside another tunnel.',
+    retry: false,
+  },
+  'client-tls': {
+    status: 400,
+    title: 'The TLS handshake with the client failed',
+    advice: 'Let the client trust the certificates that the gateway wrote: aegis-gateway env shows the variables.',
     retry: false,
   },
   'unsupported-scheme': {
@@ -147,6 +153,12 @@ export const FAULTS = {
   'too-many-connections': {
     status: 503,
     title: 'The gateway has as many connections as it may',
+    advice: later,
+    retry: true,
+  },
+  'too-many-certificates': {
+    status: 503,
+    title: 'The gateway makes certificates as fast as it may',
     advice: later,
     retry: true,
   },

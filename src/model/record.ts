@@ -118,8 +118,38 @@ export type RecordBody =
       readonly data: { readonly [key: string]: Json };
     };
 
+/** Segments that retention took away, and the record they ended with. */
+export interface RemovedPrefix {
+  /** The number of the last segment that is gone, or may be. */
+  readonly segment: number;
+  readonly seq: number;
+  readonly hash: Digest;
+}
+
+/**
+ * The journal vouches for everything before this record: it is signed with the key of the installation. Only the
+ * journal itself makes them. `segment`: the first record of a segment; `end`: the gateway stopped in an orderly way.
+ */
+export interface CheckpointBody {
+  readonly kind: 'checkpoint';
+  readonly reason: 'interval' | 'segment' | 'removal' | 'end';
+  /** The newest time of any record before, RFC 3339; it never goes back, while the clock may. */
+  readonly newest: string;
+  /** The intents without outcome, where the record begins a segment; null elsewhere. */
+  readonly open: readonly { readonly exchangeId: string; readonly seq: number }[] | null;
+  /** What retention took away so far; null for nothing. */
+  readonly removed: RemovedPrefix | null;
+  /** SHA-256 of the public key (SubjectPublicKeyInfo, DER). */
+  readonly key: Digest;
+  /** Ed25519 (RFC 8032) over the line without this member and `hash`, in base64. */
+  readonly signature: string;
+}
+
+/** The records of the gateway's own life, which belong to no exchange. */
+export type OwnKind = 'lifecycle' | 'checkpoint';
+
 /** A record as it stands in the journal: one JSON line. */
-export type AuditRecord = RecordBody & {
+export type AuditRecord = (RecordBody | CheckpointBody) & {
   /** The version of this format. */
   readonly v: 1;
   /** Counts up by one from 1 and never starts again. */

@@ -19,6 +19,8 @@ export interface RawHead {
   /** Names and values alternating, in the order and letter case received. */
   readonly rawHeaders: readonly string[];
   readonly httpVersion: string;
+  /** Whether it came inside TLS that the gateway opened. */
+  readonly secure: boolean;
   /** The server name of the TLS hello and the authority of the CONNECT that carries this request, where there are any. */
   readonly serverName: string | null;
   readonly tunnelAuthority: string | null;
@@ -48,7 +50,7 @@ export interface CanonicalRequest {
   readonly route: string | null;
   readonly method: string;
   readonly destination: Destination;
-  /** The path to send, starting with `/`, percent-encoding checked, without dot segments. */
+  /** The path to send, starting with `/`, percent-encoding checked, without dot segments; empty for a tunnel. */
   readonly path: string;
   /** The query to send without its `?`; null when there is none (an empty one differs from none). */
   readonly query: string | null;
@@ -64,9 +66,18 @@ export interface CanonicalRequest {
   readonly expectsContinue: boolean;
 }
 
-/** The absolute URL of a request, as sent. It may carry secrets: redact it before it is stored. */
+/** The method of a tunnel: a connection that is carried without being opened. No other request has it. */
+export const TUNNEL_METHOD = 'CONNECT';
+
+/** Whether the request is for a tunnel. Then all that is known is its destination. */
+export function isTunnel(request: Pick<CanonicalRequest, 'method'>): boolean {
+  return request.method === TUNNEL_METHOD;
+}
+
+/** The absolute URL of a request, as sent; of a tunnel, `HOST:PORT`. It may carry secrets: redact it before it is stored. */
 export function urlOf(request: CanonicalRequest): string {
   const { scheme, host, port } = request.destination;
+  if (isTunnel(request)) return `${host}:${port}`;
   const usual = scheme === 'https' ? 443 : 80;
   const authority = port === usual ? host : `${host}:${port}`;
   return `${scheme}://${authority}${request.path}${request.query === null ? '' : `?${request.query}`}`;

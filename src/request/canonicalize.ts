@@ -1,5 +1,5 @@
 import { failed, passed, type Outcome } from '../model/fault.ts';
-import type { CanonicalRequest, Destination, RawHead } from '../model/request.ts';
+import { TUNNEL_METHOD, type CanonicalRequest, type Destination, type RawHead } from '../model/request.ts';
 import { readConnection } from './connection.ts';
 import {
   HOST_OVERRIDES,
@@ -15,12 +15,14 @@ import { readContentType } from './media-type.ts';
 import { canonicalPath, checkQuery } from './path.ts';
 import type { RouteSettings } from './route.ts';
 import { readTarget } from './target.ts';
+import { canonicalTunnel, type TunnelHosts } from './tunnel.ts';
 
 /** What reading a request head depends on. */
 export interface RequestSettings extends FieldLimits {
   readonly routes: ReadonlyMap<string, RouteSettings>;
   /** The longest request target, in bytes. */
   readonly maxUrlBytes: number;
+  readonly tunnels: TunnelHosts;
 }
 
 /** Longer than any registered method (RFC 9110 section 16.1); a bound on what ends up as a label or a column. */
@@ -41,6 +43,7 @@ export function canonicalize(head: RawHead, settings: RequestSettings): Outcome<
   const { method, httpVersion } = head;
   const line = checkRequestLine(head, settings);
   if (line !== null) return line;
+  if (method === TUNNEL_METHOD) return canonicalTunnel(head, settings);
   const fields = readFields(head.rawHeaders, settings);
   if (!fields.ok) return fields;
   if (fields.value.get('host') === null && httpVersion !== '1.0')
@@ -59,8 +62,6 @@ export function canonicalize(head: RawHead, settings: RequestSettings): Outcome<
 function checkRequestLine({ method, httpVersion, target }: RawHead, settings: RequestSettings): Outcome<never> | null {
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return failed('malformed-request', 'expected HTTP/1.1 or HTTP/1.0');
-  if (method === 'CONNECT')
-    return failed('connect-unsupported', 'expected a request that can be opened, found CONNECT');
   if (method.length > MAX_METHOD_CHARACTERS || !METHOD.test(method) || REFUSED_METHODS.has(method)) {
     return failed('unsupported-method', 'expected a method in capital letters other than TRACE');
   }

@@ -14,6 +14,8 @@ const MAX_PORT = 65_535;
 /** Letters, digits, hyphens inside; the underscore is no host name character, but names in clusters have it. */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/u;
 const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/u;
+/** A name that ends in a label that starts with a letter, and of whose labels none is encoded. */
+const PLAIN_NAME = /^(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*$/u;
 /** What the WHATWG URL standard (section 3.5, "ends in a number") takes for an IPv4 address in one of its old forms. */
 const NUMERIC_LABEL = /^(?:\d+|0x[0-9a-f]*)$/u;
 const IPV6 = /^\[[0-9a-f:.]{2,45}\]$/u;
@@ -49,9 +51,12 @@ function parseName(lower: string): Outcome<Host> {
   return isSettled(name) ? passed(name) : badHost('expected a name that URL parsers leave as it is');
 }
 
-/** A second opinion by the URL standard: a host that it would rewrite has a second spelling. */
+/**
+ * A second opinion by the URL standard: a host that it would rewrite has a second spelling. Of names in lower-case ASCII
+ * it looks only into those with encoded labels (`xn--`); the rest it leaves as they are, and asking takes a while.
+ */
 function isSettled(host: string): host is Host {
-  return URL.parse(`http://${host}/`)?.hostname === host;
+  return PLAIN_NAME.test(host) || URL.parse(`http://${host}/`)?.hostname === host;
 }
 
 function parseIpv4(lower: string): Outcome<Host> {

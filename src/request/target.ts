@@ -81,17 +81,19 @@ function routeTarget({ head, fields, routes }: TargetFacts): Outcome<Target> {
   return passed({ route, destination: { scheme, host: upstreamHost, port }, path: joinPath(basePath, path), query });
 }
 
-/** Inside CONNECT the tunnel's authority decides, and Host and the TLS server name have to agree with it. */
+/** Inside CONNECT its authority decides, and Host and the TLS server name have to agree with it. */
 function tunnelTarget({ head, fields }: TargetFacts): Outcome<Target> {
   if (head.tunnelAuthority === null) return failed('malformed-request', 'expected the authority of a CONNECT');
   const authority = parseAuthority(head.tunnelAuthority, defaultPortOf('https'));
   if (!authority.ok) return authority;
-  return originTarget({ head, fields, authority: authority.value, scheme: 'https' });
+  return originTarget({ head, fields, authority: authority.value, scheme: head.secure ? 'https' : 'http' });
 }
 
-/** Captured traffic says where it goes by Host; with TLS the server name has to agree. */
+/** Captured traffic says where it goes by Host; with TLS there has to be a server name that agrees. */
 function capturedTarget({ head, fields }: TargetFacts): Outcome<Target> {
-  const scheme = head.serverName === null ? 'http' : 'https';
+  const scheme = head.secure ? 'https' : 'http';
+  if (head.secure && head.serverName === null)
+    return failed('bad-host', 'expected a TLS server name: captured TLS is told by it');
   const host = fields.get('host');
   if (host === null) return failed('bad-host', 'expected a Host field: captured traffic has no other destination');
   const authority = parseAuthority(host, defaultPortOf(scheme));

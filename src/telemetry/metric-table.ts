@@ -56,6 +56,16 @@ export const METRICS = {
     labels: ['outcome'],
     buckets: HOLD_SECONDS,
   },
+  aegis_client_tls_failures_total: {
+    type: 'counter',
+    help: 'TLS handshakes with clients that came to nothing; a client that does not trust the CA is the usual reason.',
+    labels: ['failure'],
+  },
+  aegis_leaf_certificates_total: {
+    type: 'counter',
+    help: 'Certificates for the hosts of opened connections: made, used again, or refused since too many were asked for.',
+    labels: ['made'],
+  },
   aegis_approvals_pending: { type: 'gauge', help: 'Approval requests that wait for a human.', labels: [] },
   aegis_policy_info: {
     type: 'gauge',
@@ -76,6 +86,21 @@ export const METRICS = {
   aegis_audit_database_healthy: {
     type: 'gauge',
     help: '1 while the audit database follows the journal, else 0; nothing is lost while it does not.',
+    labels: [],
+  },
+  aegis_audit_sink_healthy: {
+    type: 'gauge',
+    help: '1 while the last batch for the sink went in, else 0; nothing is lost while it does not.',
+    labels: ['sink'],
+  },
+  aegis_audit_sink_behind_records: {
+    type: 'gauge',
+    help: 'Records of the journal that the sink does not have yet.',
+    labels: ['sink'],
+  },
+  aegis_audit_anchors_healthy: {
+    type: 'gauge',
+    help: '1 while the newest anchor is in the file of audit.anchor_file, or where there is none; else 0.',
     labels: [],
   },
   aegis_buffered_bytes: { type: 'gauge', help: 'Bytes of request bodies that are held in memory.', labels: [] },

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ENFORCEMENT_LEVELS, type EnforcementLevel } from '../model/decision.ts';
 import type { Clock, Meter } from '../model/ports.ts';
+import type { TlsFailure } from '../model/tls-failure.ts';
 import { METRICS, type MetricDefinition, type MetricName } from './metric-table.ts';
 
 /** The parts of the running gateway that are looked at when somebody scrapes. */
@@ -8,6 +9,9 @@ export interface Observed {
   readonly listener: { bufferedBytes(): number; openConnections(): number };
   readonly journal: { problem(): string | null };
   readonly feed: { problem(): string | null };
+  /** All sinks of the journal, the audit database among them. */
+  readonly sinks: readonly { readonly name: string; problem(): string | null; behind(): number }[];
+  readonly anchors: { problem(): string | null };
   /** When the store cannot be asked, the gauge is not a number. */
   readonly store: { countPending(): Promise<number> };
   readonly world: () => {
@@ -28,6 +32,10 @@ export interface Telemetry {
   observe(observed: Observed): void;
   /** Counts a load. Every part counts as loaded when the telemetry is made: a gateway starts with all of them. */
   reloaded(part: Part, result: 'loaded' | 'rejected'): void;
+  /** Counts a certificate that was asked for. */
+  certificate(made: 'made' | 'reused' | 'refused'): void;
+  /** Counts a handshake with a client that came to nothing. */
+  tlsFailure(failure: TlsFailure): void;
   /** What Prometheus is given. A source that fails does not fail the rest. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -62,7 +70,11 @@ export function createTelemetry({ clock, version, nodeVersion }: TelemetrySettin
     loads.inc({ part, result: 'rejected' }, 0);
     reloaded(part, 'loaded');
   }
+  const certificates = counter(registry, 'aegis_leaf_certificates_total');
+  const tlsFailures = counter(registry, 'aegis_client_tls_failures_total');
   return {
+    certificate: (made) => certificates.inc({ made }),
+    tlsFailure: (failure) => tlsFailures.inc({ failure }),
     meter: createMeter(registry),
     observe: (observed) => registerLookups(registry, observed),
     reloaded,
@@ -92,13 +104,21 @@ function createMeter(registry: Registry): Meter {
   };
 }
 
-function registerLookups(registry: Registry, { listener, journal, feed, store, world }: Observed): void {
+function registerLookups(registry: Registry, observed: Observed): void {
+  const { listener, journal, feed, store, world } = observed;
   const look = (name: MetricName, found: () => number | Promise<number>): void => {
     gauge(registry, name, async (self) => self.set(await numberOf(found)));
   };
   look('aegis_approvals_pending', async () => await store.countPending());
   look('aegis_journal_healthy', () => (journal.problem() === null ? 1 : 0));
   look('aegis_audit_database_healthy', () => (feed.problem() === null ? 1 : 0));
+  look('aegis_audit_anchors_healthy', () => (observed.anchors.problem() === null ? 1 : 0));
+  gauge(registry, 'aegis_audit_sink_healthy', (self) => {
+    for (const { name, problem } of sinkStates(observed)) self.set({ sink: name }, problem === null ? 1 : 0);
+  });
+  gauge(registry, 'aegis_audit_sink_behind_records', (self) => {
+    for (const { name, behind } of sinkStates(observed)) self.set({ sink: name }, behind);
+  });
   look('aegis_buffered_bytes', () => listener.bufferedBytes());
   look('aegis_open_connections', () => listener.openConnections());
   gauge(registry, 'aegis_policy_info', (self) => {
@@ -110,6 +130,12 @@ function registerLookups(registry: Registry, { listener, journal, feed, store, w
     const { enforcement } = world();
     for (const level of ENFORCEMENT_LEVELS) self.set({ level }, level === enforcement ? 1 : 0);
   });
+}
+
+function sinkStates({
+  sinks,
+}: Observed): readonly { readonly name: string; readonly problem: string | null; readonly behind: number }[] {
+  return sinks.map((sink) => ({ name: sink.name, problem: sink.problem(), behind: sink.behind() }));
 }
 
 async function numberOf(look: () => number | Promise<number>): Promise<number> {

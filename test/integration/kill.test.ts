@@ -86,7 +86,8 @@ async function closedRecords(): Promise<readonly AuditRecord[]> {
 async function expectSound(): Promise<void> {
   const verified = await verifyJournal({
     dir: join(gateway.dataDir, 'journal'),
-    anchor: null,
+    anchors: [],
+    keys: new Map(),
     wait: (ms) => sleep(ms),
   });
   expect(verified.breaks).toEqual([]);

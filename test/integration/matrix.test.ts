@@ -1,10 +1,15 @@
 import { gzipSync } from 'node:zlib';
+import { readFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { journalOf } from '../support/audit-trail.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { openTls, tlsThrough } from '../support/tunnel.ts';
 import { startHttpUpstream, type HttpUpstream } from '../support/upstream.ts';
+import { TestAuthority } from '../unit/forward/certificates.ts';
 
 /*
  * One verdict on every path: each case must come out the same through every entry, and however its body is sent. A peer
@@ -145,57 +150,103 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const ENTRIES = ['proxy', 'route'] as const;
+const ENTRIES = ['proxy', 'route', 'connect', 'direct TLS'] as const;
 const FRAMINGS = ['with a length', 'in chunks', 'in gzip', 'in gzip and chunks'] as const;
 
+/** The same name on every entry: captured TLS has a name and never an address. */
+const HOST = 'localhost';
+
+const authority = new TestAuthority();
 let upstream: HttpUpstream;
+let secure: HttpUpstream;
 let gateway: GatewayProcess;
+let ca: string;
 
 beforeAll(async () => {
   upstream = await startHttpUpstream();
+  secure = await startHttpUpstream(undefined, authority.issue(`DNS:${HOST}`));
   gateway = await startGatewayProcess({
     policy: POLICY,
     actions: ACTIONS,
+    files: { 'upstream-ca.pem': authority.cert },
     config: [
-      `upstream: {allow: ["127.0.0.1:${upstream.port}"]}`,
-      `routes: {shop: {upstream: "${upstream.origin}"}}`,
+      `upstream: {allow: ["${HOST}:${upstream.port}", "${HOST}:${secure.port}"], ca_files: [upstream-ca.pem]}`,
+      `routes: {shop: {upstream: "http://${HOST}:${upstream.port}"}}`,
       'limits: {approval_wait: 0s}',
     ].join('\n'),
   });
+  ca = await readFile(join(gateway.dataDir, 'agent', 'ca.pem'), 'utf8');
 });
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
   await upstream[Symbol.asyncDispose]();
+  await secure[Symbol.asyncDispose]();
+  authority[Symbol.dispose]();
 });
 
-async function send(
-  { method, path, body }: Case,
-  entry: (typeof ENTRIES)[number],
-  framing: (typeof FRAMINGS)[number],
-): Promise<Verdict> {
-  const plain = body === undefined ? null : Buffer.from(JSON.stringify(body));
-  const bytes = plain !== null && framing.includes('gzip') ? gzipSync(plain) : plain;
-  const chunked = framing.includes('chunks');
+interface Path {
+  readonly entry: (typeof ENTRIES)[number];
+  readonly framing: (typeof FRAMINGS)[number];
+}
+
+/** The body of a case as it is sent, and the fields that say how. */
+function framed({ body }: Case, { framing }: Path): { readonly bytes: Buffer | undefined; readonly fields: object } {
+  if (body === undefined) return { bytes: undefined, fields: {} };
+  const plain = Buffer.from(JSON.stringify(body));
+  const bytes = framing.includes('gzip') ? gzipSync(plain) : plain;
+  const fields = {
+    'content-type': 'application/json',
+    ...(framing.includes('gzip') ? { 'content-encoding': 'gzip' } : {}),
+    ...(framing.includes('chunks') ? { 'transfer-encoding': 'chunked' } : { 'content-length': bytes.byteLength }),
+  };
+  return { bytes, fields };
+}
+
+/** The connection that a request goes out on, its target, and its Host. */
+async function openPath({ entry }: Path, target: string): Promise<{ socket?: Socket; path: string; host: string }> {
+  const inside = { path: target, host: `${HOST}:${secure.port}` };
+  const tls = { servername: HOST, ca };
+  switch (entry) {
+    case 'proxy':
+      return { path: `http://${HOST}:${upstream.port}${target}`, host: `${HOST}:${upstream.port}` };
+    case 'route':
+      return { path: `/routes/shop${target}`, host: `127.0.0.1:${gateway.port}` };
+    case 'connect':
+      return { ...inside, socket: await tlsThrough(gateway.port, inside.host, tls) };
+    case 'direct TLS':
+      return { ...inside, socket: await openTls({ port: gateway.port }, tls) };
+    default:
+      return entry satisfies never;
+  }
+}
+
+async function send(one: Case, path: Path): Promise<Verdict> {
+  const { bytes, fields } = framed(one, path);
+  const opened = await openPath(path, one.path);
+  const { socket } = opened;
   const request = httpRequest({
     host: '127.0.0.1',
     port: gateway.port,
-    method: method ?? (bytes === null ? 'GET' : 'POST'),
-    path: entry === 'proxy' ? `${upstream.origin}${path}` : `/routes/shop${path}`,
-    agent: false,
-    headers: {
-      host: entry === 'proxy' ? `127.0.0.1:${upstream.port}` : `127.0.0.1:${gateway.port}`,
-      ...(bytes === null ? {} : { 'content-type': 'application/json' }),
-      ...(bytes !== null && framing.includes('gzip') ? { 'content-encoding': 'gzip' } : {}),
-      ...(bytes === null ? {} : chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': bytes.byteLength }),
-    },
+    method: one.method ?? (bytes === undefined ? 'GET' : 'POST'),
+    path: opened.path,
+    ...(socket === undefined ? { agent: false } : { createConnection: () => socket }),
+    headers: { host: opened.host, connection: 'close', ...fields },
   });
-  request.end(bytes ?? undefined);
+  request.end(bytes);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';
   for await (const part of response.setEncoding('utf8')) text += String(part);
   if (response.statusCode === 200) return 'forwarded';
   const { code, decision } = JSON.parse(text) as { code: string; decision?: { rule: string } };
   return [code, decision?.rule ?? null];
+}
+
+/** What the newest record of a request says of it, without what differs from one path to another. */
+async function recorded(): Promise<object> {
+  const record = (await journalOf(gateway)).findLast(({ kind }) => kind === 'intent' || kind === 'refusal');
+  const { kind, actions, fault } = record ?? { kind: 'none' };
+  const { why, observed } = (record?.['decision'] ?? {}) as { readonly why?: string; readonly observed?: object };
+  return { kind, actions, fault, why, observed };
 }
 
 const rows = CASES.flatMap((one) =>
@@ -206,31 +257,18 @@ const rows = CASES.flatMap((one) =>
   ),
 );
 
+/** What was recorded of each case on the first path that it took. */
+const firstRecords = new Map<string, object>();
+
 describe('one verdict on every path', () => {
   it.each(rows)('%s', async (_title, row) => {
-    const before = upstream.seen.length;
-    expect(await send(row, row.entry, row.framing)).toEqual(row.verdict);
-    expect(upstream.seen.length - before).toBe(row.verdict === 'forwarded' ? 1 : 0);
-  });
-
-  it('records the same actions and the same reason for one case on all of them', async () => {
-    const seen = new Map<string, Set<string>>();
-    for (const record of await journalOf(gateway)) {
-      if (record.kind !== 'intent' && record.kind !== 'refusal') continue;
-      const { request, actions, decision } = record as unknown as {
-        request: { url: string; method: string };
-        actions: object;
-        decision: { why: string } | null;
-      };
-      const key = `${request.method} ${new URL(request.url).pathname}`;
-      const verdicts = seen.get(key) ?? new Set();
-      seen.set(key, verdicts.add(JSON.stringify([actions, decision?.why ?? null, record['fault'] ?? null])));
-    }
-    const distinct = new Map<string, Set<string>>();
-    for (const { method, path, body } of CASES) {
-      const key = `${method ?? (body === undefined ? 'GET' : 'POST')} ${path.split('?')[0] ?? ''}`;
-      distinct.set(key, (distinct.get(key) ?? new Set()).add(JSON.stringify(body ?? null)));
-    }
-    for (const [key, bodies] of distinct) expect([key, seen.get(key)?.size]).toEqual([key, bodies.size]);
+    const seen = (): number => upstream.seen.length + secure.seen.length;
+    const before = seen();
+    expect(await send(row, row)).toEqual(row.verdict);
+    expect(seen() - before).toBe(row.verdict === 'forwarded' ? 1 : 0);
+    const found = await recorded();
+    const first = firstRecords.get(row.name) ?? found;
+    firstRecords.set(row.name, first);
+    expect(found).toEqual(first);
   });
 });

@@ -69,12 +69,11 @@ const ROWS: readonly Row[] = [
     status: 405,
     bytes: `TRACE http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
   },
-  // fault:connect-unsupported
   {
-    name: 'CONNECT',
-    code: 'connect-unsupported',
-    status: 501,
-    bytes: `CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    name: 'CONNECT with a body',
+    code: 'conflicting-framing',
+    status: 400,
+    bytes: `CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 2\r\n\r\nhi`,
   },
   // fault:unsupported-scheme
   { name: 'a scheme other than http', code: 'unsupported-scheme', status: 400, bytes: get(`ftp://${host}/x`) },

@@ -2,13 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createDataListener } from '../../src/intercept/data-listener.ts';
 import { throughProxy } from '../support/agent.ts';
 import { expectRecord, journalOf } from '../support/audit-trail.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { startHttpUpstream, type HttpUpstream } from '../support/upstream.ts';
 import { sendRaw } from '../support/wire.ts';
-import { SETTINGS } from '../unit/intercept/port-fixture.ts';
+import { startPort } from '../unit/intercept/port-fixture.ts';
 
 const ALLOW_ALL = 'version: "1"\nrules:\n  - {name: everything, risk_level: low, approval: auto}\n';
 const ACTIONS = `version: 1
@@ -153,9 +152,9 @@ describeMounting(`a journal whose disk is full${mayMount ? '' : ' [needs root an
     await gateway.stop('SIGTERM');
     expect((await gateway.cli('audit', 'verify')).stdout).not.toMatch(/broken/iu);
     const records = await journalOf(gateway);
-    const outcomes = records.filter(({ kind }) => kind === 'outcome').map((record) => record['exchangeId']);
-    const intents = records.filter(({ kind }) => kind === 'intent').map((record) => record['exchangeId']);
-    expect(new Set(outcomes)).toEqual(new Set(intents));
+    const exchangesOf = (wanted: string): readonly string[] =>
+      records.filter(({ kind }) => kind === wanted).map((record) => String(record['exchangeId']));
+    expect(exchangesOf('outcome').toSorted()).toEqual(exchangesOf('intent').toSorted());
     expect(records.filter(({ kind, result }) => kind === 'outcome' && result === 'success')).toHaveLength(
       upstream.seen.length,
     );
@@ -164,27 +163,17 @@ describeMounting(`a journal whose disk is full${mayMount ? '' : ' [needs root an
 
 describe('a gateway that fails in its own code', () => {
   it('says that it failed and nothing of how, and serves the next request (fault:internal)', async () => {
-    const events: string[] = [];
-    const silent = (event: string): void => void events.push(event);
     let fails = true;
-    await using listener = createDataListener(
-      SETTINGS,
-      async ({ client }) => {
-        if (fails) throw new Error('the secret is hunter2');
-        if (client.kind === 'http') client.response.end('fine');
-      },
-      {
-        clock: { now: () => 0, monotonic: () => performance.now() },
-        log: { info: silent, warn: silent, error: silent },
-        refused: async () => undefined,
-      },
-    );
-    const { port } = await listener.listen();
+    await using data = await startPort(async ({ client }) => {
+      if (fails) throw new Error('the secret is hunter2');
+      if (client.kind === 'http') client.response.end('fine');
+    });
+    const { port, lines } = data;
     const request = 'GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n';
     const answer = await sendRaw(port, request);
     expect([answer.status, JSON.parse(answer.body)]).toMatchObject([500, { code: 'internal' }]);
-    expect(answer.raw + events.join('\n')).not.toContain('hunter2');
-    expect(events).toContain('intercept.handler-failed');
+    expect(answer.raw + JSON.stringify(lines)).not.toContain('hunter2');
+    expect(lines.map(({ event }) => event)).toContain('intercept.handler-failed');
     fails = false;
     const next = await sendRaw(port, request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
     expect(next.raw).toContain('fine');

@@ -36,7 +36,14 @@ function open(): Promise<OpenedJournal> {
 
 /** What opening does to the files, without the lock and the syncs: fast enough for every byte. */
 function mend(): Promise<Recovered> {
-  return recover({ dir, acceptBrokenChain: false, knownEnd: null, time: '2026-01-15T12:00:00.000Z', log: keptLog() });
+  return recover({
+    dir,
+    acceptBrokenChain: false,
+    knownEnd: null,
+    keys: new Map(),
+    time: '2026-01-15T12:00:00.000Z',
+    log: keptLog(),
+  });
 }
 
 async function mendOrRefuse(): Promise<Recovered | 'refused'> {
@@ -57,7 +64,7 @@ function place(bytes: Uint8Array): void {
 }
 
 async function expectWhole(): Promise<void> {
-  const found = await verifyJournal({ dir, anchor: null, wait: () => Promise.resolve() });
+  const found = await verifyJournal({ dir, anchors: [], keys: new Map(), wait: () => Promise.resolve() });
   expect(found.breaks).toEqual([]);
 }
 
@@ -84,7 +91,7 @@ describe('recovery', () => {
         bytes[at] = (bytes[at] ?? 0) ^ to;
         place(bytes);
         const before = ends.filter((end) => end <= at).length;
-        const found = await verifyJournal({ dir, anchor: null, wait: () => Promise.resolve() });
+        const found = await verifyJournal({ dir, anchors: [], keys: new Map(), wait: () => Promise.resolve() });
         expect(found.ok).toBe(false);
         const recovered = await mendOrRefuse();
         if (recovered === 'refused') return readFileSync(segment).equals(bytes);
@@ -105,7 +112,7 @@ describe('recovery', () => {
       asyncProperty(order, async (indices) => {
         const isPrefix = indices.every((line, index) => line === index);
         place(Buffer.concat(indices.map((index) => lines[index] ?? Buffer.alloc(0))));
-        const found = await verifyJournal({ dir, anchor: null, wait: () => Promise.resolve() });
+        const found = await verifyJournal({ dir, anchors: [], keys: new Map(), wait: () => Promise.resolve() });
         const recovered = await mendOrRefuse();
         expect([found.ok, recovered !== 'refused']).toEqual([isPrefix, isPrefix]);
       }),

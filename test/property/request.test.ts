@@ -122,8 +122,8 @@ const fields = fc.array(fc.tuple(headerName, headerValue), { maxLength: 2 }).map
 const GOOD: readonly RawHead[] = [
   head(),
   head({ entry: 'route', target: '/routes/tickets/a?b=c' }),
-  head({ entry: 'connect', target: '/a', tunnelAuthority: 'example.com:443', serverName: 'example.com' }),
-  head({ entry: 'captured', target: '/a', serverName: 'example.com' }),
+  head({ entry: 'connect', target: '/a', secure: true, tunnelAuthority: 'example.com:443', serverName: 'example.com' }),
+  head({ entry: 'captured', target: '/a', secure: true, serverName: 'example.com' }),
 ];
 /** What is put in the place of parts of a good head; most often one part, so that much is still accepted. */
 const change: fc.Arbitrary<Partial<RawHead>> = fc.oneof(
@@ -219,6 +219,20 @@ describe('hosts, paths and queries', () => {
       const query = checkQuery(given);
       const again = { host: host.ok ? parseHost(host.value) : host, path: path.ok ? canonicalPath(path.value) : path };
       return JSON.stringify(again) === JSON.stringify({ host, path }) && (!query.ok || query.value === given);
+    });
+    expect(counterexample(property)).toBe('');
+  });
+
+  it('that are names are left by URL parsers as they are read here', () => {
+    const label = fc.string({
+      unit: fc.constantFrom('a', 'z', '0', '9', '-', '_', 'x', 'xn--', 'K'),
+      minLength: 1,
+      maxLength: 6,
+    });
+    const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'));
+    const property = fc.property(name, (given) => {
+      const host = parseHost(given);
+      return !host.ok || URL.parse(`http://${host.value}/`)?.hostname === host.value;
     });
     expect(counterexample(property)).toBe('');
   });

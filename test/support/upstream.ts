@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** A request as the upstream saw it. */
@@ -16,14 +17,22 @@ export interface HttpUpstream extends AsyncDisposable {
   readonly origin: string;
   readonly server: Server;
   readonly seen: SeenRequest[];
+  /** Connections so far, whatever came of them. */
+  connections(): number;
+}
+
+/** A certificate with its key, both PEM. */
+interface KeyPair {
+  readonly key: string;
+  readonly cert: string;
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse, seen: SeenRequest) => void;
 
-/** Starts an upstream; without `answer` it answers 200 with `{"ok":true}`. */
-export async function startHttpUpstream(answer: Answer = answerOk): Promise<HttpUpstream> {
+/** Starts an upstream, over TLS with a certificate; without `answer` it answers 200 with `{"ok":true}`. */
+export async function startHttpUpstream(answer: Answer = answerOk, tls: KeyPair | null = null): Promise<HttpUpstream> {
   const seen: SeenRequest[] = [];
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('error', () => response.destroy());
@@ -33,14 +42,18 @@ export async function startHttpUpstream(answer: Answer = answerOk): Promise<Http
       seen.push(one);
       answer(request, response, one);
     });
-  });
+  };
+  const server = tls === null ? createServer(listener) : createTlsServer({ ...tls }, listener);
+  let connections = 0;
+  server.on('connection', () => (connections += 1));
   await new Promise<void>((done) => server.listen({ host: '127.0.0.1', port: 0 }, done));
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    origin: `http://127.0.0.1:${port}`,
+    origin: `${tls === null ? 'http' : 'https'}://127.0.0.1:${port}`,
     server,
     seen,
+    connections: () => connections,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise<void>((done) => server.close(() => done()));

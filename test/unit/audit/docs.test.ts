@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bodyText, CHAIN_START, parseRecord, seal } from '../../../src/audit/chain.ts';
+import { sealCheckpoint, SIGNED_SUFFIX_BYTES } from '../../../src/audit/checkpoint.ts';
 import { MAX_HELD_BYTES, MAX_QUEUED_RECORDS } from '../../../src/audit/append-queue.ts';
-import { JOURNAL_TIMES } from '../../../src/audit/group-commit.ts';
+import { CHECKPOINT_RECORDS } from '../../../src/audit/upkeep.ts';
+import { JOURNAL_TIMES } from '../../../src/audit/journal-times.ts';
 import { MAX_SESSION_MS, MAX_SESSION_STEPS } from '../../../src/audit/history.ts';
 import type { AuditRecord, RecordBody } from '../../../src/model/record.ts';
 import { intent, lifecycle, outcome, refusal, ZERO_DIGEST } from './bodies.ts';
@@ -23,7 +25,14 @@ const approval: RecordBody = {
 
 describe('docs/audit.md', () => {
   it('has one example of each kind of record', () => {
-    expect(examples.map(({ kind }) => kind).sort()).toEqual(['approval', 'intent', 'lifecycle', 'outcome', 'refusal']);
+    expect(examples.map(({ kind }) => kind).sort()).toEqual([
+      'approval',
+      'checkpoint',
+      'intent',
+      'lifecycle',
+      'outcome',
+      'refusal',
+    ]);
   });
 
   it.each([intent('x'), outcome('x'), refusal('x'), approval, lifecycle('')])(
@@ -36,6 +45,17 @@ describe('docs/audit.md', () => {
       expect(Object.keys(example ?? {}).sort()).toEqual(Object.keys(written).sort());
     },
   );
+
+  it('shows a checkpoint with the members that it has', () => {
+    const stamp = { id: 'r', time: '2026-01-15T12:00:00.000Z' };
+    const signer = { key: ZERO_DIGEST, sign: () => `${'A'.repeat(86)}==` };
+    const draft = { reason: 'interval', newest: stamp.time, open: null, removed: null } as const;
+    const written = parseRecord(Buffer.from(sealCheckpoint(draft, signer, stamp, CHAIN_START).line));
+    const example = examples.find(({ kind }) => kind === 'checkpoint');
+    expect(Object.keys(example ?? {})).toEqual(Object.keys(written));
+    expect(page).toContain(`the last ${SIGNED_SUFFIX_BYTES} bytes`);
+    expect(CHECKPOINT_RECORDS).toBe(10_000);
+  });
 
   it('says the limits that the code has', () => {
     expect([

@@ -2,7 +2,8 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { JOURNAL_LIMITS } from '../../../src/audit/append-queue.ts';
-import type { JournalTimes } from '../../../src/audit/group-commit.ts';
+import { exchangeOf } from '../../../src/audit/exchange-view.ts';
+import type { JournalTimes } from '../../../src/audit/journal-times.ts';
 import type { OpenedJournal } from '../../../src/audit/journal.ts';
 import { verifyJournal } from '../../../src/audit/verify.ts';
 import type { AuditRecord } from '../../../src/model/record.ts';
@@ -20,7 +21,8 @@ async function expectWhole(dir: string, journal: OpenedJournal): Promise<AuditRe
   await journal.close();
   const found = await verifyJournal({
     dir,
-    anchor: null,
+    anchors: [],
+    keys: new Map(),
     wait: () => Promise.reject(new Error('nothing is being written')),
   });
   expect(found.breaks).toEqual([]);
@@ -112,7 +114,7 @@ describe('an outcome that cannot be written', () => {
     records.map((record) =>
       record.kind === 'lifecycle'
         ? record.event
-        : `${record.kind} ${record.exchangeId}${'result' in record ? ` ${record.result}` : ''}`,
+        : `${record.kind} ${exchangeOf(record) ?? ''}${'result' in record ? ` ${record.result}` : ''}`,
     );
 
   it('is refused to whoever appends it, and written before anything else when the disk works again', async () => {

@@ -33,7 +33,9 @@ describe('a gateway that is killed while it appends', () => {
     const numbers = new Set(records.map(({ seq }) => seq));
     expect(acknowledged.filter((seq) => !numbers.has(seq))).toEqual([]);
     expect(acknowledged.length).toBeGreaterThan(1_300);
-    expect((await verifyJournal({ dir, anchor: null, wait: () => Promise.resolve() })).breaks).toEqual([]);
+    expect((await verifyJournal({ dir, anchors: [], keys: new Map(), wait: () => Promise.resolve() })).breaks).toEqual(
+      [],
+    );
     const outcomes = new Map<string, number>();
     for (const record of records) {
       if (record.kind === 'intent') outcomes.set(record.exchangeId, 0);

@@ -39,7 +39,9 @@ describe('a journal', () => {
     await second.append(lifecycle('two'), 'synced');
     await second.close();
     expect(recordsIn(journalIn(dir)).map(({ seq }) => seq)).toEqual([1, 2]);
-    expect(await verifyJournal({ dir: journalIn(dir), anchor: null, wait: refuseToWait })).toMatchObject({
+    expect(
+      await verifyJournal({ dir: journalIn(dir), anchors: [], keys: new Map(), wait: refuseToWait }),
+    ).toMatchObject({
       ok: true,
       records: 2,
     });

@@ -210,7 +210,7 @@ describe('opening a journal that was changed', () => {
     const again = await open(dir);
     expect(again.recovered).toMatchObject({ head: { seq: 8 }, acceptedBreaks: [], openIntents: [] });
     await again.close();
-    const found = await verifyJournal({ dir, anchor: null, wait: () => Promise.resolve() });
+    const found = await verifyJournal({ dir, anchors: [], keys: new Map(), wait: () => Promise.resolve() });
     expect(found.breaks.map(({ file, line }) => `${file}:${line}`)).toEqual(['00000001.jsonl:2', '00000002.jsonl:1']);
   });
 
@@ -311,9 +311,11 @@ describe('a journal from which records were cut off', () => {
 
   it('is found by whoever verifies it, without an anchor', async () => {
     const { dir, segment, lines, knownEnd } = await followed();
-    expect(await verifyJournal({ dir, anchor: null, knownEnd: knownEnd(), wait })).toMatchObject({ ok: true });
+    expect(await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd: knownEnd(), wait })).toMatchObject({
+      ok: true,
+    });
     writeFileSync(segment, `${lines.slice(0, 2).join('\n')}\n`);
-    const found = await verifyJournal({ dir, anchor: null, knownEnd: knownEnd(), wait });
+    const found = await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd: knownEnd(), wait });
     expect(found.breaks).toMatchObject([
       { file: 'journal', line: null, problem: expect.stringContaining('records were cut off') },
     ]);
@@ -334,6 +336,6 @@ describe('a journal from which records were cut off', () => {
       },
       { kind: 'lifecycle', detail: 'after' },
     ]);
-    expect(await verifyJournal({ dir, anchor: null, wait })).toMatchObject({ ok: false });
+    expect(await verifyJournal({ dir, anchors: [], keys: new Map(), wait })).toMatchObject({ ok: false });
   });
 });

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { CHAIN_START } from '../../../src/audit/chain.ts';
 import { startFeed } from '../../../src/audit/sink-feed.ts';
 import { openSqliteSink } from '../../../src/audit/sqlite-sink.ts';
 import { keptLog } from './bodies.ts';
@@ -9,7 +10,7 @@ const [, , dir = '', database = ''] = process.argv;
 const sink = openSqliteSink(database);
 const end = { segment: 1, offset: statSync(join(dir, '00000001.jsonl')).size };
 startFeed({
-  journal: { dir, syncedPosition: () => end, onSynced: () => () => undefined },
+  journal: { dir, head: () => CHAIN_START, syncedPosition: () => end, onSynced: () => () => undefined },
   sink: {
     ...sink,
     name: sink.name,

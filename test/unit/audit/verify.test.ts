@@ -2,7 +2,8 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CHAIN_START, type ChainHead } from '../../../src/audit/chain.ts';
-import { verifyJournal, type Verification } from '../../../src/audit/verify.ts';
+import type { Verification } from '../../../src/audit/verification.ts';
+import { verifyJournal } from '../../../src/audit/verify.ts';
 import { intent, lifecycle, outcome } from './bodies.ts';
 import { open, recordsIn, temporaryDirectories } from './temporary.ts';
 
@@ -18,7 +19,12 @@ async function written(count = 4): Promise<string> {
 }
 
 function verify(dir: string, anchor: ChainHead | null = null): Promise<Verification> {
-  return verifyJournal({ dir, anchor, wait: () => Promise.resolve() });
+  return verifyJournal({
+    dir,
+    anchors: anchor === null ? [] : [anchor],
+    keys: new Map(),
+    wait: () => Promise.resolve(),
+  });
 }
 
 function anchorOf(dir: string, index: number): ChainHead {
@@ -37,6 +43,8 @@ describe('verifying a journal', () => {
       head: { ...anchorOf(dir, -1), time: '2026-01-15T12:00:00.000Z' },
       breaks: [],
       breakCount: 0,
+      signatures: { keys: 0, checkpoints: 0, newest: null, later: 4 },
+      removed: null,
       end: { kind: 'unproven' },
     });
   });
@@ -137,7 +145,7 @@ describe('verifying a journal', () => {
       if (waits.length === 2) writeFileSync(segmentIn(dir), whole);
       await Promise.resolve();
     };
-    expect(await verifyJournal({ dir, anchor: null, wait })).toMatchObject({ ok: true, records: 4 });
+    expect(await verifyJournal({ dir, anchors: [], keys: new Map(), wait })).toMatchObject({ ok: true, records: 4 });
     expect(waits).toEqual([150, 150]);
   });
 
@@ -161,7 +169,8 @@ describe('verifying a journal', () => {
     for (let round = 0; round < 10; round += 1) {
       const found = await verifyJournal({
         dir,
-        anchor: null,
+        anchors: [],
+        keys: new Map(),
         wait: async () => await new Promise((resolve) => void setTimeout(resolve, 5)),
       });
       expect(found.breaks).toEqual([]);

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { join } from 'node:path';
+import { CHAIN_START } from '../../../src/audit/chain.ts';
 import { startFeed } from '../../../src/audit/sink-feed.ts';
 import { openSqliteSink } from '../../../src/audit/sqlite-sink.ts';
 import { registerAudit } from '../../../src/cli/audit.ts';
@@ -119,7 +120,7 @@ async function refund(journal: OpenedJournal): Promise<void> {
 export async function index(dataDir: string): Promise<void> {
   const dir = join(dataDir, 'journal');
   const end = { segment: 1, offset: statSync(join(dir, '00000001.jsonl')).size };
-  const journal = { dir, syncedPosition: () => end, onSynced: () => () => undefined };
+  const journal = { dir, head: () => CHAIN_START, syncedPosition: () => end, onSynced: () => () => undefined };
   const feed = startFeed({ journal, sink: openSqliteSink(join(dataDir, 'audit.db')), log: keptLog() });
   await feed.caughtUp();
   await feed.stop(5_000);

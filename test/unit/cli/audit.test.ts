@@ -214,6 +214,7 @@ describe('audit verify', () => {
     expect(stdout).toBe(
       [
         'ok: 10 records in 1 segment, the chain is whole',
+        `signatures not checked: there is no ${join(cwd, 'aegis-data', 'journal-key.pub.pem')}, and no --public-key; checkpoints found: 0`,
         'end unproven: without an anchor from elsewhere nobody can tell whether records were cut off the end',
         'newest record 2026-01-15T12:04:00.000Z',
         `10:${newest?.hash}`,
@@ -225,7 +226,7 @@ describe('audit verify', () => {
     expect(anchored.stdout).toContain('end proven up to the anchor, record 10, which is the newest');
   });
 
-  it('exits 1 for a broken chain, 2 for none and for an anchor that is none', async () => {
+  it('exits 1 for a broken chain, and fails for an anchor that is none', async () => {
     const cwd = directory();
     expect(await runAudit(['verify'], { cwd })).toMatchObject({
       code: 2,
@@ -243,7 +244,9 @@ describe('audit verify', () => {
       ok: false,
       breakCount: 1,
     });
-    expect(await runAudit(['verify', '--anchor', '12'], { cwd })).toMatchObject({ code: 2 });
+    await expect(runAudit(['verify', '--anchor', '12'], { cwd })).rejects.toThrow(
+      '--anchor: expected the number of a record',
+    );
   });
 });
 
@@ -261,11 +264,20 @@ describe('audit commands', () => {
   });
 
   it('say that nothing fits', async () => {
-    expect(await runAudit(['list'], { cwd: directory() })).toEqual({
+    const cwd = directory();
+    await fill(join(cwd, 'aegis-data'));
+    expect(await runAudit(['list', '--rule', 'no-such-rule'], { cwd })).toEqual({
       stdout: '',
       stderr: 'nothing in the trail fits\n',
       code: 0,
     });
+  });
+
+  it.each(['list', 'tail', 'export', 'show'])('tell a folder without a trail from an empty trail: %s', async (name) => {
+    const rest = name === 'show' ? ['x'] : [];
+    await expect(runAudit([name, ...rest], { cwd: directory() })).rejects.toThrow(
+      /expected a journal in .*aegis-data\/journal, found none; --data-dir/u,
+    );
   });
 
   it('read the journal alone, and say so, when the database is of no use', async () => {

@@ -66,7 +66,7 @@ describe('reading files', () => {
     const loaded = await readTexts([join(folder, 'none.yaml'), join(folder, 'latin')]);
     expect(loaded.ok).toBe(false);
     expect(loaded.ok ? [] : loaded.mistakes.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/cannot be read: ENOENT/u),
+      expect.stringMatching(/cannot be read: there is no such file/u),
       'expected text in UTF-8, found other bytes',
     ]);
   });

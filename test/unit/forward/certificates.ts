@@ -8,6 +8,8 @@ export interface KeyPair {
   readonly cert: string;
 }
 
+const P256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+
 /** A certificate authority of the test's own, in a folder of its own, made by the openssl program. */
 export class TestAuthority implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'aegis-forward-ca-'));
@@ -23,6 +25,12 @@ export class TestAuthority implements Disposable {
     if (validity === undefined)
       return this.#make('leaf', ['-subj', '/CN=leaf', '-addext', `subjectAltName=${names}`, ...by]);
     return this.#issueWithin(names, validity);
+  }
+
+  /** A further authority with a key of its own: `ec` or `rsa`. */
+  authority(kind: string): KeyPair {
+    const options = ['-subj', '/O=Example/CN=mounted authority', '-addext', 'basicConstraints=critical,CA:TRUE'];
+    return this.#make('mounted', options, kind === 'rsa' ? ['-newkey', 'rsa:2048'] : P256);
   }
 
   selfSigned(names: string): KeyPair {
@@ -75,15 +83,12 @@ export class TestAuthority implements Disposable {
     return this.#read('dated');
   }
 
-  #make(name: string, options: readonly string[]): KeyPair {
+  #make(name: string, options: readonly string[], key: readonly string[] = P256): KeyPair {
     const at = (suffix: string): string => join(this.#folder, `${name}.${suffix}`);
     this.#openssl([
       'req',
       '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
+      ...key,
       '-nodes',
       '-days',
       '2',

@@ -193,7 +193,7 @@ describe('a refusal', () => {
 
   it('of a client that is gone already ends without more', async () => {
     await using server = await refusing(refusal('internal'), async (client) => {
-      const socket = client.request.socket;
+      const socket = client.kind === 'tunnel' ? client.socket : client.request.socket;
       socket.destroy();
       await once(socket, 'close');
     });

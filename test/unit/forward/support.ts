@@ -50,6 +50,7 @@ export function settingsFor(ports: readonly number[], further: Partial<ForwardSe
     allowAddresses: ports.flatMap((port) => [`127.0.0.1:${port}`, `[::1]:${port}`]),
     clusterApi: [],
     ownListeners: [],
+    proxy: null,
     extraCa: [],
     generationKey: Buffer.from('a key of the test'),
     ...further,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDataListener } from '../../../src/intercept/data-listener.ts';
-import { PATIENCE, SETTINGS, TestPort, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
+import { NO_TLS, PATIENCE, SETTINGS, TestPort, answer, echo, gate, problemOf, startPort } from './port-fixture.ts';
 
 const GET = 'GET http://tools.example/x HTTP/1.1\r\nHost: tools.example\r\n\r\n';
 const LONG_MS = 10_000;
@@ -106,6 +106,7 @@ describe('draining', () => {
     const recording = gate();
     const recorded: string[] = [];
     const listener = createDataListener(SETTINGS, echo, {
+      tls: NO_TLS,
       clock: { now: () => 0, monotonic: () => 0 },
       log: { info: () => {}, warn: () => {}, error: () => {} },
       refused: async ({ fault }) => {

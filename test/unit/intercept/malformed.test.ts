@@ -103,7 +103,6 @@ const ATTACKS: readonly (readonly [name: string, bytes: string, code: FaultCode]
   ['HTTP/1.2', 'GET http://a/ HTTP/1.2\r\n\r\n', 'malformed-request'],
   ['HTTP/2.0 in the manner of HTTP/1.1', 'GET http://a/ HTTP/2.0\r\n\r\n', 'malformed-request'],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'malformed-request'],
-  ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'malformed-request'],
   ['bytes that are no text', '\x80\x81\x82\x83\r\n\r\n', 'malformed-request'],
   // Sizes.
   ['a header section that is too large', `${GET}X: ${'y'.repeat(9 * KIB)}\r\n\r\n`, 'headers-too-large'],
@@ -197,13 +196,6 @@ describe('what cannot be read in exactly one way', () => {
     expect(told).not.toContain('s3cr3t');
     expect(told).not.toContain('script');
     expect(told).not.toContain('node:');
-  });
-
-  it('says that TLS was spoken where it was', async () => {
-    await using port = await startPort();
-    using client = await port.connect();
-    client.send('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
-    expect(problemOf(await client.answer()).detail).toContain('TLS handshake');
   });
 
   it('reports a connection once, however much follows', async () => {

@@ -1,5 +1,12 @@
 import { createDataListener } from '../../../src/intercept/data-listener.ts';
-import type { DataListener, ExchangeHandler, InterceptSettings, PortRefusal } from '../../../src/intercept/settings.ts';
+import type {
+  DataListener,
+  ExchangeHandler,
+  InterceptSettings,
+  PortRefusal,
+  TlsHooks,
+} from '../../../src/intercept/settings.ts';
+import { failed } from '../../../src/model/fault.ts';
 import type { LogFields, RawExchange } from '../../../src/model/ports.ts';
 import { RawClient, type RawAnswer } from './raw-client.ts';
 
@@ -24,6 +31,15 @@ export const SETTINGS: InterceptSettings = {
   connections: 64,
   pipelined: 4,
   requestsPerConnection: 1_000,
+};
+
+/** What a data port is given that is not to open any TLS. */
+export const NO_TLS: TlsHooks = {
+  plan: () => failed('connect-unsupported', 'the test opens no tunnels'),
+  contextFor: async () => failed('internal', 'the test has no certificates'),
+  failed: () => {
+    throw new Error('expected no handshake');
+  },
 };
 
 export interface LogLine {
@@ -53,6 +69,7 @@ export class TestPort implements AsyncDisposable {
         await handler(raw);
       },
       {
+        tls: NO_TLS,
         clock: { now: () => Date.now(), monotonic: () => performance.now() },
         log: { info: note('info'), warn: note('warn'), error: note('error') },
         refused: async (refusal) => {

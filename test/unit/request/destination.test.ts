@@ -127,10 +127,11 @@ describe('a request inside a tunnel or captured agrees with all that names its h
   const tunnel = {
     entry: 'connect',
     target: '/a',
+    secure: true,
     tunnelAuthority: 'example.com:443',
     serverName: 'example.com',
   } as const;
-  const captured = { entry: 'captured', target: '/a', serverName: 'example.com' } as const;
+  const captured = { entry: 'captured', target: '/a', secure: true, serverName: 'example.com' } as const;
 
   it('goes where the tunnel goes', () => {
     expect(urlOf(accepted(head(tunnel)))).toBe('https://example.com/a');
@@ -142,9 +143,14 @@ describe('a request inside a tunnel or captured agrees with all that names its h
     ).toBe('https://[::1]:8443/a');
   });
 
+  it('goes there in clear text when the tunnel holds no TLS', () => {
+    const clear = { ...tunnel, secure: false, serverName: null, tunnelAuthority: 'example.com:80' };
+    expect(urlOf(accepted(head(clear)))).toBe('http://example.com/a');
+  });
+
   it('goes where Host says when it is captured', () => {
     expect(urlOf(accepted(head(captured)))).toBe('https://example.com/a');
-    expect(urlOf(accepted(head({ ...captured, serverName: null })))).toBe('http://example.com/a');
+    expect(urlOf(accepted(head({ ...captured, secure: false, serverName: null })))).toBe('http://example.com/a');
   });
 
   it.each([
@@ -157,6 +163,8 @@ describe('a request inside a tunnel or captured agrees with all that names its h
     ['an absolute URL', { ...tunnel, target: 'http://example.com/a' }, 'malformed-request'],
     ['an asterisk', { ...tunnel, target: '*' }, 'malformed-request'],
     ['the server name against Host', { ...captured, rawHeaders: host('evil.example') }, 'conflicting-host'],
+    ['no server name in captured TLS', { ...captured, serverName: null }, 'bad-host'],
+    ['CONNECT inside the tunnel', { ...tunnel, method: 'CONNECT', target: 'example.com:443' }, 'connect-unsupported'],
     ['no Host', { ...captured, httpVersion: '1.0', rawHeaders: [] }, 'bad-host'],
   ] as const)('and is refused with %s', (_, over, code) => {
     expect(verdict(head(over))).toBe(code);

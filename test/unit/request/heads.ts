@@ -17,6 +17,7 @@ export const SETTINGS: RequestSettings = {
     ['slashed', route('https://api.example.com/v2/')],
   ]),
   maxUrlBytes: 8192,
+  tunnels: (host, port) => host === 'tunnel.example' && port === 443,
   maxHeaderCount: 64,
   maxHeaderBytes: 16_384,
 };
@@ -30,6 +31,7 @@ export function head(over: Partial<RawHead> = {}): RawHead {
     rawHeaders: ['Host', 'example.com'],
     httpVersion: '1.1',
     serverName: null,
+    secure: false,
     tunnelAuthority: null,
     remoteAddress: '127.0.0.1',
     ...over,

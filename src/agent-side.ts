@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import { join } from 'node:path';
+import type { Authority } from './certificates/authority.ts';
+import type { Config } from './config/schema.ts';
+import type { TlsHooks, TunnelPlan } from './intercept/settings.ts';
+import type { Host } from './model/brand.ts';
+import { passed, type Outcome } from './model/fault.ts';
+import type { Clock } from './model/ports.ts';
+import type { RawHead } from './model/request.ts';
+import type { TlsFailure } from './model/tls-failure.ts';
+import { parseHost } from './request/host.ts';
+import type { RequestSettings } from './request/canonicalize.ts';
+import { readConnect } from './request/tunnel.ts';
+
+/** What the agent's side of connections is made of. */
+export interface AgentSideOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  /** How requests are read now. */
+  readonly request: () => RequestSettings;
+  readonly counted: {
+    readonly certificate: (result: 'made' | 'reused' | 'refused') => void;
+    readonly failure: (failure: TlsFailure) => void;
+  };
+}
+
+/** TLS on the agent's side, and the files with which an agent trusts it. */
+export interface AgentSide {
+  readonly tls: TlsHooks;
+  /** Writes the files for an agent that reaches the data port here; returns their folder. */
+  readonly writeFiles: (data: { readonly address: string; readonly port: number }) => Promise<string>;
+}
+
+/** Makes or reads the CA. Rejects when one was configured and cannot be used. */
+export async function openAgentSide({ config, clock, request, counted }: AgentSideOptions): Promise<AgentSide> {
+  // Loaded here, so that commands that need no certificates do not wait for their library.
+  const { LeafStore } = await import('./certificates/leaf-store.ts');
+  const authority = await authorityOf(config, clock);
+  const leaves = new LeafStore({ authority, clock, random, counted: counted.certificate });
+  return {
+    tls: {
+      plan: (head) => planOf(head, request()),
+      contextFor: async (host) => await leaves.contextFor(host),
+      failed: counted.failure,
+    },
+    writeFiles: async ({ address, port }) => {
+      const { writeAgentFiles } = await import('./certificates/agent-files.ts');
+      const folder = agentFolderOf(config);
+      const extra = await Promise.all(config.upstream.ca_files.map(async (file) => await readFile(file, 'utf8')));
+      const places = { folder, host: reachable(address), port };
+      await writeAgentFiles({ places, authority: authority.pem, extra, random });
+      return folder;
+    },
+  };
+}
+
+/** The folder of the agent's files. */
+function agentFolderOf({ agent_files: folder, data_dir: dataDir }: Config): string {
+  return folder ?? join(dataDir, 'agent');
+}
+
+async function authorityOf({ tls }: Config, clock: Clock): Promise<Authority> {
+  const { makeAuthority, readAuthority } = await import('./certificates/authority.ts');
+  const { ca_cert_file: certFile, ca_key_file: keyFile } = tls;
+  if (certFile === undefined || keyFile === undefined) return await makeAuthority(clock, random);
+  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+  return readAuthority(cert, key, clock);
+}
+
+/** Where a CONNECT, or captured TLS, is meant to go, and whether it is opened. */
+function planOf(head: RawHead, settings: RequestSettings): Outcome<TunnelPlan> {
+  const authority = readConnect(head, settings);
+  if (!authority.ok) return authority;
+  const { host, port } = authority.value;
+  const kind = settings.tunnels(host, port) ? 'pass' : 'open';
+  return passed({ kind, host, port, agrees: (serverName) => agrees(serverName, host) });
+}
+
+/** Clients send no server name for an address (RFC 6066 section 3); for a name they have to. */
+function agrees(serverName: string | null, host: Host): boolean {
+  if (serverName === null) return isAddress(host);
+  const own = parseHost(serverName);
+  return own.ok && own.value === host;
+}
+
+function isAddress(host: Host): boolean {
+  return host.startsWith('[') || isIPv4(host);
+}
+
+/** An address to listen on that stands for all is none to connect to. */
+function reachable(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  return address === '::' ? '::1' : address;
+}
+
+function random(count: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(randomBytes(count));
+}
