@@ -28,7 +28,7 @@ const guard = new AddressGuard(
   { allowAddresses: [`127.0.0.1:${port}`], clusterApi: [], ownListeners: [], routes: new Map() },
   { lookup: () => Promise.reject(new Error('expected no name')), localAddresses: () => [] },
 );
-const connector = new Connector(guard, limits, []);
+const connector = new Connector({ guard, limits, extraCa: [], proxy: null });
 
 function headOf(request: IncomingMessage, body: Buffer): OutgoingHead {
   const headers = [];
