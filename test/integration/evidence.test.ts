@@ -141,7 +141,7 @@ describe('the data folder of a running gateway', () => {
     ]) {
       expect([name, modes.get(name)]).toEqual([name, 0]);
     }
-    const shared = [...modes].filter(([, mode]) => mode !== 0).toSorted();
+    const shared = [...modes].filter(([, mode]) => mode !== 0).toSorted(([left], [right]) => left.localeCompare(right));
     expect(shared).toEqual([
       ['agent', 0o055],
       ['agent/ca-bundle.pem', 0o044],
