@@ -1,8 +1,8 @@
-import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Config } from './config/schema.ts';
 import { forwardLimits } from './forward/limits.ts';
+import { nameLookup } from './forward/name-lookup.ts';
 import type { ForwardSettings, ListenerAddress } from './forward/settings.ts';
 import { createUpstream } from './forward/upstream.ts';
 import type { World } from './judgement.ts';
@@ -85,7 +85,7 @@ export class WorldKeeper implements AsyncDisposable {
     return createUpstream(this.#forwardSettings(config), {
       log,
       clock,
-      lookup: async (name) => await lookup(name, { all: true, verbatim: true }),
+      lookup: nameLookup(config.upstream.resolvers),
       localAddresses: () =>
         Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
     });

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { constants, generateKeyPairSync } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Host } from '../model/brand.ts';
 import { failed, passed, type Outcome } from '../model/fault.ts';
@@ -90,7 +90,13 @@ export class LeafStore {
   async #make(host: Host, now: number): Promise<SecureContext> {
     const { authority, random } = this.#options;
     const { pem } = await issueLeaf(authority, { host, publicKey: this.#publicKey, now }, random);
-    return createSecureContext({ key: this.#key, cert: `${pem}${authority.pem}`, minVersion: 'TLSv1.2' });
+    return createSecureContext({
+      key: this.#key,
+      cert: `${pem}${authority.pem}`,
+      minVersion: 'TLSv1.2',
+      // No client needs it, and each one costs the server a handshake (CVE-2011-1473).
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    });
   }
 
   #takeToken(): boolean {

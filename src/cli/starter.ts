@@ -35,10 +35,12 @@ routes: {}
 #      format: Bearer {secret}
 #      file: /etc/aegis/secrets/tickets-token
 
-# Loopback, link-local, metadata and cluster API addresses are refused unless they are listed here.
+# Loopback, link-local, metadata and cluster API addresses are refused unless they are listed here: an address for
+# requests that name it, a name for whatever it resolves to.
 upstream:
   allow: []
 #    - 127.0.0.1:8080
+#    - tools.internal:8080
 
 approvals:
   store: local # decided with: aegis-gateway approvals approve NAME

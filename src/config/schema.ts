@@ -4,6 +4,7 @@ import { auditSchema } from './audit-schema.ts';
 import { credential } from './credential-schema.ts';
 import { LIMITS } from './limits.ts';
 import { limitsSchema } from './limits-schema.ts';
+import { parseResolver } from './resolver-address.ts';
 import { parseTunnelHost } from './tunnel-host.ts';
 
 const HOST_AND_PORT = /^(?<host>\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(?<port>\d{1,5})$/u;
@@ -14,6 +15,13 @@ export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
+
+const resolver = z.string().transform((text, context) => {
+  const server = parseResolver(text);
+  if (server !== null) return server;
+  context.addIssue({ code: 'custom', message: `expected IP, IP:PORT or [IPV6]:PORT, found ${JSON.stringify(text)}` });
+  return z.NEVER;
+});
 
 const listenAddress = z
   .string()
@@ -109,12 +117,16 @@ const upstream = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe(
-      'Addresses that may be reached although they are loopback, link-local or the like: HOST:PORT or CIDR:PORT.',
+      'What may be reached although it is loopback, link-local or the like: a name (HOST:PORT), an address that requests name (IP:PORT, CIDR:PORT).',
     ),
   cluster_api: z
     .array(z.string().min(1))
     .default([])
     .describe('Addresses of the cluster API, refused unless listed in allow.'),
+  resolvers: z
+    .array(resolver)
+    .default([])
+    .describe('DNS servers that names of upstreams are asked of, IP or IP:PORT; default: what the system uses.'),
   ca_files: files.default([]).describe('Certificates (PEM) that are trusted beside the built-in roots.'),
   proxy: proxyUrl
     .optional()

@@ -90,16 +90,19 @@ export class AddressGuard {
     return passed(checked);
   }
 
-  /** Why the address may not be dialled under this host; null when it may. */
+  /**
+   * Why the address may not be dialled under this host; null when it may. A listed address is listed for requests that
+   * name it, and not for every name that somebody lets point to it: such a name would pass by the rules for the address.
+   */
   #problem({ host, port }: Endpoint, address: Address): string | null {
     if (this.#isOwnListener(address, port)) return 'the gateway itself, which is no destination';
-    const listing = this.#allowed.listing(host, address, port);
-    if (listing === 'by-address') return null;
+    const isLiteral = parseAddress(unbracketed(host)) !== null;
+    if (isLiteral && this.#allowed.hasAddress(address, port)) return null;
     if (isMetadata(address)) return 'a cloud metadata service, which may be reached only if its address is listed';
-    if (listing === 'by-name') return null;
-    const inCluster = this.#clusterApi.hasName(host, port) || this.#clusterApi.listing(host, address, port) !== null;
+    if (this.#allowed.hasName(host, port)) return null;
+    const inCluster = this.#clusterApi.hasName(host, port) || this.#clusterApi.hasAddress(address, port);
     const range = inCluster ? 'the cluster API' : refusedRange(address);
-    return range === null ? null : `${range}, which may be reached only if it is listed`;
+    return range === null ? null : `${range}, which may be reached only if ${isLiteral ? 'it' : 'the name'} is listed`;
   }
 
   #isOwnListener(address: Address, port: number): boolean {

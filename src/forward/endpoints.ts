@@ -15,9 +15,6 @@ type Entry =
   | { readonly kind: 'name'; readonly host: string; readonly port: number }
   | { readonly kind: 'range'; readonly range: Range; readonly port: number };
 
-/** How an endpoint is listed: under its name, under its address, or not at all. */
-export type Listing = 'by-name' | 'by-address' | null;
-
 /** A list of endpoints as configuration writes it: `HOST:PORT`, `IP:PORT`, `[IPV6]:PORT`, `CIDR:PORT`, `[CIDR6]:PORT`. */
 export class EndpointList {
   readonly #entries: readonly Entry[];
@@ -27,15 +24,11 @@ export class EndpointList {
     this.#entries = texts.map(readEntry);
   }
 
-  /** How the address, dialled under a host name (or under itself), is listed. */
-  listing(host: string, address: Address, port: number): Listing {
-    let found: Listing = null;
-    for (const entry of this.#entries) {
-      if (entry.port !== port) continue;
-      if (entry.kind === 'range' && contains(entry.range, address)) return 'by-address';
-      if (entry.kind === 'name' && entry.host === host) found = 'by-name';
-    }
-    return found;
+  /** True when the address is listed with this port, by itself or in a range. */
+  hasAddress(address: Address, port: number): boolean {
+    return this.#entries.some(
+      (entry) => entry.kind === 'range' && entry.port === port && contains(entry.range, address),
+    );
   }
 
   /** True when the host is listed by name with this port. */

@@ -1,14 +1,17 @@
-import type { LookupAddress } from 'node:dns';
 import type { Clock, Log } from '../model/ports.ts';
 import type { Destination } from '../model/request.ts';
 import type { ForwardLimits } from './limits.ts';
+import type { NameLookup } from './name-lookup.ts';
 
 /** What forwarding needs to know. Everything in it comes from gateway.yaml. */
 export interface ForwardSettings {
   readonly limits: ForwardLimits;
   /** The configured routes by name: the upstream of each counts as allowed for exactly its host and port. */
   readonly routes: ReadonlyMap<string, RouteSettings>;
-  /** `HOST:PORT`, `IP:PORT`, `[IPV6]:PORT`, `CIDR:PORT` or `[CIDR6]:PORT` that may be reached though refused by default. */
+  /**
+   * What may be reached though it is refused by default: `HOST:PORT` under that name, `IP:PORT`, `[IPV6]:PORT`,
+   * `CIDR:PORT` or `[CIDR6]:PORT` by requests that name the address.
+   */
   readonly allowAddresses: readonly string[];
   /** Addresses of the cluster API in the same forms: refused unless listed in `allowAddresses`. */
   readonly clusterApi: readonly string[];
@@ -53,8 +56,7 @@ export interface ListenerAddress {
 export interface ForwardWorld {
   readonly log: Log;
   readonly clock: Clock;
-  /** All addresses of a host name, in the order to try them; rejects as `dns.promises.lookup` does. */
-  readonly lookup: (hostname: string) => Promise<readonly LookupAddress[]>;
+  readonly lookup: NameLookup;
   /** The addresses of this machine's interfaces (`os.networkInterfaces`). */
   readonly localAddresses: () => readonly string[];
 }

@@ -193,6 +193,7 @@ class DataPort implements DataListener {
     // `draining()` answers true from the next turn on, which is before any further byte is read.
     await Promise.resolve();
     for (const connection of this.#open.values()) connection.drain();
+    this.#front.drain();
     await within(deadlineMs, closed);
     const cut = Array.from(this.#open.keys(), async (socket) => {
       await new Promise<void>((resolve) => {

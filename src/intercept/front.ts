@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Fault } from '../model/fault.ts';
+import type { Fault, Outcome } from '../model/fault.ts';
 import { TUNNEL_METHOD, type RawHead } from '../model/request.ts';
 import { describeTlsFailure, type TlsFailure } from '../model/tls-failure.ts';
 import { TLS_HANDSHAKE } from './client-hello.ts';
@@ -37,6 +37,8 @@ export class Front {
   readonly #shared: Shared;
   readonly #attach: Attach;
   readonly #said = new Set<string>();
+  /** Connections of which the next step is the client's. */
+  readonly #silent = new Set<Socket>();
   #failures = 0;
   #quietUntil = 0;
 
@@ -45,10 +47,15 @@ export class Front {
     this.#attach = attach;
   }
 
+  /** Ends the connections on which nothing has been asked for yet. */
+  drain(): void {
+    for (const socket of this.#silent) socket.destroy();
+  }
+
   /** Takes a new connection. Never rejects. */
   async accept(socket: Socket, connection: Connection): Promise<void> {
     socket.on('error', ignore);
-    const first = await peekBytes(socket, this.#one());
+    const first = await this.#firstByte(socket);
     // Whoever opened a connection and said nothing asked for nothing.
     if (!first.ok) return void socket.destroy();
     if (first.value[0] === TLS_HANDSHAKE) return await this.#captured(socket, connection);
@@ -64,7 +71,7 @@ export class Front {
       return await runOnSocket({ head, client, socket }, this.#shared);
     }
     socket.write(CONNECTED);
-    const first = await peekBytes(socket, this.#one());
+    const first = await this.#firstByte(socket);
     if (!first.ok) return void socket.destroy();
     const origin: Origin = { entry: 'connect', tunnelAuthority: head.target, serverName: null, secure: false };
     if (first.value[0] !== TLS_HANDSHAKE) return this.#attach(socket, origin, socket);
@@ -100,9 +107,17 @@ export class Front {
     if (!context.ok) return this.#refuse(tls, context.fault, ALERT.internalError);
     const accepted = await acceptTls(tls.socket, context.value, settings.headersTimeoutMs);
     if (!accepted.ok) return this.#failed(tls, plan, accepted.failure);
+    // Some clients look at the certificate only when the handshake is over, and leave without a word.
+    accepted.socket.on('error', ignore);
+    const first = await this.#firstByte(accepted.socket);
+    if (!first.ok) {
+      accepted.socket.destroy();
+      return first.fault.code === 'client-gone' ? this.#failed(tls, plan, 'unused') : undefined;
+    }
     const { servername } = accepted.socket;
     const serverName = typeof servername === 'string' && servername !== '' ? servername : null;
     this.#attach(accepted.socket, { ...origin, secure: true, serverName }, tls.socket);
+    accepted.socket.off('error', ignore);
   }
 
   #failed({ connection, head }: TlsConnection, { host, port }: TunnelPlan, failure: TlsFailure): void {
@@ -135,8 +150,13 @@ export class Front {
     closeLingering(socket);
   }
 
-  #one(): Parameters<typeof peekBytes>[1] {
-    return { enough: () => true, maxBytes: 1, withinMs: this.#shared.settings.headersTimeoutMs };
+  /** Waits for a client to say something. */
+  async #firstByte(socket: Socket): Promise<Outcome<Buffer>> {
+    this.#silent.add(socket);
+    const { headersTimeoutMs: withinMs } = this.#shared.settings;
+    const first = await peekBytes(socket, { enough: () => true, maxBytes: 1, withinMs });
+    this.#silent.delete(socket);
+    return first;
   }
 }
 

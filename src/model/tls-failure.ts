@@ -6,6 +6,7 @@ export const TLS_FAILURES = [
   'no-common-protocol',
   'old-version',
   'closed',
+  'unused',
   'timeout',
   'other',
 ] as const;
@@ -24,6 +25,8 @@ export function describeTlsFailure(failure: TlsFailure): string {
       return 'the client offers no TLS version from 1.2 on';
     case 'closed':
       return 'the client closed the connection during the handshake; often it does not trust the certificate of the gateway';
+    case 'unused':
+      return 'the client closed the connection after the handshake and asked for nothing; often it does not trust the certificate of the gateway';
     case 'timeout':
       return 'the client did not finish the handshake in time';
     case 'other':

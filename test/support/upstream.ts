@@ -30,7 +30,11 @@ interface KeyPair {
 type Answer = (request: IncomingMessage, response: ServerResponse, seen: SeenRequest) => void;
 
 /** Starts an upstream, over TLS with a certificate; without `answer` it answers 200 with `{"ok":true}`. */
-export async function startHttpUpstream(answer: Answer = answerOk, tls: KeyPair | null = null): Promise<HttpUpstream> {
+export async function startHttpUpstream(
+  answer: Answer = answerOk,
+  tls: KeyPair | null = null,
+  where: { readonly host: string; readonly port: number } = { host: '127.0.0.1', port: 0 },
+): Promise<HttpUpstream> {
   const seen: SeenRequest[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const chunks: Buffer[] = [];
@@ -46,7 +50,7 @@ export async function startHttpUpstream(answer: Answer = answerOk, tls: KeyPair 
   const server = tls === null ? createServer(listener) : createTlsServer({ ...tls }, listener);
   let connections = 0;
   server.on('connection', () => (connections += 1));
-  await new Promise<void>((done) => server.listen({ host: '127.0.0.1', port: 0 }, done));
+  await new Promise<void>((done) => server.listen(where, done));
   const { port } = server.address() as AddressInfo;
   return {
     port,

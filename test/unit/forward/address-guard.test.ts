@@ -144,6 +144,16 @@ describe('a name', () => {
     expect(await verdictOf(of, '127.0.0.1', 8080)).toContain('refused');
   });
 
+  it.each(['127.0.0.1:8080', '127.0.0.0/8:8080', '169.254.169.254:8080'])(
+    'reaches nothing because of an address that is listed as %s: rules for the address would not see it',
+    async (listed) => {
+      const names = { 'alias.test': ['127.0.0.1'], 'other.test': ['169.254.169.254'] };
+      const of = guard({ allowAddresses: [listed] }, names);
+      expect(await verdictOf(of, 'alias.test', 8080)).toContain('only if the name is listed');
+      expect(await verdictOf(of, 'other.test', 8080)).toContain('a cloud metadata service');
+    },
+  );
+
   it('that is listed does not reach a metadata service by that', async () => {
     const of = guard({ allowAddresses: ['tools.test:80'] }, { 'tools.test': ['169.254.169.254'] });
     expect(await verdictOf(of, 'tools.test')).toContain('a cloud metadata service');
@@ -166,8 +176,12 @@ describe('the cluster API', () => {
   });
 
   it('is reached when it is listed', async () => {
-    const of = guard({ ...settings, allowAddresses: ['10.96.0.1:443'] }, names);
-    expect(await verdictOf(of, 'kubernetes.default.svc', 443)).toBe('10.96.0.1');
+    const byName = guard({ ...settings, allowAddresses: ['kubernetes.default.svc:443'] }, names);
+    expect(await verdictOf(byName, 'kubernetes.default.svc', 443)).toBe('10.96.0.1');
+    expect(await verdictOf(byName, '10.96.0.1', 443)).toContain('the cluster API');
+    const byAddress = guard({ ...settings, allowAddresses: ['10.96.0.1:443'] }, names);
+    expect(await verdictOf(byAddress, '10.96.0.1', 443)).toBe('10.96.0.1');
+    expect(await verdictOf(byAddress, 'alias.test', 443)).toContain('only if the name is listed');
   });
 });
 
@@ -228,11 +242,11 @@ describe.each(['buffered', 'streamed'] as const)('a refused destination, %s', (b
     await using gateway = await Gateway.start({
       to: destination(upstream.port, 'rebind.test'),
       body,
-      settings: { allowAddresses: [`127.0.0.1:${upstream.port}`] },
+      settings: { allowAddresses: [`rebind.test:${upstream.port}`] },
       world: {
         lookup: () => {
           lookups += 1;
-          return Promise.resolve([{ address: lookups === 1 ? '127.0.0.1' : '127.0.0.2', family: 4 }]);
+          return Promise.resolve([{ address: lookups === 1 ? '127.0.0.1' : '169.254.169.254', family: 4 }]);
         },
       },
     });

@@ -42,12 +42,15 @@ function isDigest(text: string): text is Digest {
   return /^[0-9a-f]{64}$/u.test(text);
 }
 
+/** Names that the worlds of tests resolve to loopback. */
+const NAMES = ['api.test', 'upstream.test'];
+
 /** Settings that let a test reach its own servers on loopback, and nothing else that is refused by default. */
 export function settingsFor(ports: readonly number[], further: Partial<ForwardSettings> = {}): ForwardSettings {
   return {
     limits: forwardLimits(limitsSchema.parse({})),
     routes: new Map(),
-    allowAddresses: ports.flatMap((port) => [`127.0.0.1:${port}`, `[::1]:${port}`]),
+    allowAddresses: ports.flatMap((port) => ['127.0.0.1', '[::1]', ...NAMES].map((host) => `${host}:${port}`)),
     clusterApi: [],
     ownListeners: [],
     proxy: null,
