@@ -1,5 +1,5 @@
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import type { RandomBytes } from './authority.ts';
 import { AGENT_FILE, agentVariables, shellExports, type AgentPlaces } from './agent-variables.ts';
@@ -20,11 +20,24 @@ const FOLDER_MODE = 0o755;
 const FILE_MODE = 0o644;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/gu;
 
-/** Writes what an agent needs to trust the gateway and to find it: bundle, truststore and variables. */
-export async function writeAgentFiles({ places, authority, extra, random }: AgentFiles): Promise<void> {
+/**
+ * Writes what an agent needs to trust the gateway and to find it: bundle, truststore and variables. Rejects with an `Error`
+ * that names the folder where that is not possible.
+ */
+export async function writeAgentFiles(given: AgentFiles): Promise<void> {
+  try {
+    await writeAll(given);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : 'unknown error';
+    throw new Error(`expected agent_files (${given.places.folder}) to be a folder to write to: ${problem}`, {
+      cause: error,
+    });
+  }
+}
+
+async function writeAll({ places, authority, extra, random }: AgentFiles): Promise<void> {
   const { folder } = places;
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  await chmod(folder, FOLDER_MODE);
+  await makeFolder(folder);
   const trusted = [authority, ...getCACertificates('default'), ...extra].flatMap(
     (text) => text.match(CERTIFICATE) ?? [],
   );
@@ -37,6 +50,21 @@ export async function writeAgentFiles({ places, authority, extra, random }: Agen
   await Promise.all(
     Object.entries(files).map(async ([name, content]) => await replaceFile(join(folder, name), content, random)),
   );
+}
+
+/**
+ * Makes the folder where there is none, and what it lies in, so that others can read it. One that exists is left as it is:
+ * it may be a volume that belongs to somebody else.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  if (first === undefined) return;
+  let made = folder;
+  while (made.length > first.length) {
+    await chmod(made, FOLDER_MODE);
+    made = dirname(made);
+  }
+  await chmod(first, FOLDER_MODE);
 }
 
 /**

@@ -7,6 +7,7 @@ import { pemOf } from './pem.ts';
 
 /** A certificate authority that signs certificates for the agent's side of connections. */
 export interface Authority {
+  /** Its certificate, and those that vouch for it where it is no root, each after the one that it signed. */
   readonly pem: string;
   readonly certificate: Certificate;
   /** Cannot be taken out of the process where the authority was made in it. */
@@ -18,6 +19,7 @@ export interface Authority {
 /** Gives that many random bytes. */
 export type RandomBytes = (count: number) => Uint8Array<ArrayBuffer>;
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu;
 const DAY_MS = 86_400_000;
 /**
  * No pod lives that long. The key dies with the process, so that a long life of the certificate adds nothing to what a
@@ -60,14 +62,15 @@ export async function makeAuthority(clock: Clock, random: RandomBytes): Promise<
 }
 
 /**
- * Reads an authority from PEM texts. Throws an `Error` that says what is wrong: no CA, a key of another certificate, one
+ * Reads an authority from PEM texts: the certificate that the key belongs to, and those up to its root. Throws an `Error` that says what is wrong: no CA, a key of another certificate, one
  * that is encrypted or of a kind that cannot sign, a certificate that is not valid now.
  */
 export function readAuthority(certPem: string, keyPem: string, clock: Clock): Authority {
-  const parsed = readCertificate(certPem);
+  const chain = readCertificates(certPem);
   const key = readKey(keyPem);
+  const parsed = chain.find((one) => one.checkPrivateKey(key));
+  if (parsed === undefined) throw new Error('expected ca_key_file to hold the key of the CA certificate');
   if (!parsed.ca) throw new Error('expected ca_cert_file to hold a CA certificate (basicConstraints CA:TRUE)');
-  if (!parsed.checkPrivateKey(key)) throw new Error('expected ca_key_file to hold the key of the CA certificate');
   const now = clock.now();
   if (now < Date.parse(parsed.validFrom) || now > Date.parse(parsed.validTo)) {
     throw new Error(
@@ -77,7 +80,7 @@ export function readAuthority(certPem: string, keyPem: string, clock: Clock): Au
   const certificate = Certificate.fromBER(new Uint8Array(parsed.raw));
   return {
     certificate,
-    pem: parsed.toString(),
+    pem: [parsed, ...chain.filter((one) => one !== parsed)].map(String).join(''),
     signingKey: key.toCryptoKey(algorithmOf(key), false, ['sign']),
     keyIdentifier: keyIdentifierOf(certificate),
   };
@@ -114,9 +117,10 @@ function keyIdentifierFor({ subjectPublicKey }: PublicKeyInfo): Uint8Array<Array
   return Uint8Array.from(digest.subarray(0, KEY_IDENTIFIER_BYTES));
 }
 
-function readCertificate(pem: string): X509Certificate {
+function readCertificates(pem: string): readonly X509Certificate[] {
   try {
-    return new X509Certificate(pem);
+    // Without any, the reader says what is wrong.
+    return (pem.match(CERTIFICATE) ?? [pem]).map((block) => new X509Certificate(block));
   } catch (error) {
     throw new Error('expected ca_cert_file to hold a certificate in PEM form', { cause: error });
   }

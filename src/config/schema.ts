@@ -86,7 +86,11 @@ const proxyUrl = z.string().transform((text, context): ListenAddress => {
 
 const tls = z
   .strictObject({
-    ca_cert_file: z.string().min(1).optional().describe('The certificate (PEM) of a CA of your own.'),
+    ca_cert_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The certificate (PEM) of a CA of your own, with those up to its root where it is none.'),
     ca_key_file: z
       .string()
       .min(1)

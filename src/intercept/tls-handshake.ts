@@ -32,10 +32,11 @@ export async function acceptTls(socket: Socket, secureContext: SecureContext, wi
   const timer = setTimeout(() => fail('timeout'), withinMs);
   // Node's own TLS server waits for the same event.
   tls.once('secure', () => resolve({ ok: true, socket: tls }));
-  tls.on('error', failed).on('close', closed);
+  // The sockets of the port may be half open: a client that only ends its side leaves no close behind.
+  tls.on('error', failed).on('end', closed).on('close', closed);
   const outcome = await promise;
   clearTimeout(timer);
-  tls.off('close', closed);
+  tls.off('end', closed).off('close', closed);
   // Whoever takes the socket over hears of its errors first.
   if (outcome.ok) setImmediate(() => tls.off('error', failed));
   return outcome;

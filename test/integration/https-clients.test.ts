@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { asAgent } from '../support/as-agent.ts';
 import { expectRecord } from '../support/audit-trail.ts';
 import { describeWith } from '../support/counterparts.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
@@ -52,14 +53,6 @@ afterAll(async () => {
   authority[Symbol.dispose]();
 });
 
-/** Runs a program with the variables of the gateway and nothing else that could lead it anywhere. */
-async function asAgent(command: readonly string[], cwd = process.cwd()): Promise<string> {
-  const variables = join(gateway.dataDir, 'agent', 'env.sh');
-  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, GIT_TERMINAL_PROMPT: '0' };
-  const { stdout } = await run('sh', ['-c', '. "$0"; exec "$@"', variables, ...command], { env, cwd, timeout: 40_000 });
-  return stdout;
-}
-
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -69,7 +62,13 @@ interface Answer {
 function isGoverned(command: () => readonly string[], readAnswer = firstLineIsStatus): void {
   it('gets through, and is governed', { timeout: 60_000 }, async () => {
     const call = async (path: string, body: object | null): Promise<Answer> =>
-      readAnswer(await asAgent([...command(), `${origin}${path}`, body === null ? '' : JSON.stringify(body)]));
+      readAnswer(
+        await asAgent({ gateway, home: folder }, [
+          ...command(),
+          `${origin}${path}`,
+          body === null ? '' : JSON.stringify(body),
+        ]),
+      );
     expect(await call('/orders?page=2', null)).toEqual({ status: 200, text: '{"ok":true}' });
     expect(await call('/refunds', { amount: 50 })).toEqual({ status: 200, text: '{"ok":true}' });
     const refused = await call('/refunds', { amount: 5_000 });
@@ -173,18 +172,17 @@ describeWith(['git'], 'git', ([git = '']) => {
     await inSource('add', 'package.json');
     await inSource('commit', '-q', '-m', 'one');
     await run(git, ['clone', '-q', '--bare', source, join(folder, 'git', 'repository.git')]);
-    await asAgent([git, 'clone', '-q', `${origin}/git/repository.git`, join(folder, 'clone')]);
+    await asAgent({ gateway, home: folder }, [
+      git,
+      'clone',
+      '-q',
+      `${origin}/git/repository.git`,
+      join(folder, 'clone'),
+    ]);
     expect(await readFile(join(folder, 'clone', 'package.json'), 'utf8')).toBe(await readFile('package.json', 'utf8'));
     expect(upstream.seen.map(({ method, url }) => `${method} ${url}`)).toContain(
       'POST /git/repository.git/git-upload-pack',
     );
     await expectRecord(gateway, 'intent', { actions: [{ type: 'create', target: 'tools.test' }] });
-  });
-});
-
-describe('a client that was not told of the CA', () => {
-  it.each(['unset SSL_CERT_FILE CURL_CA_BUNDLE'])('with %s is named', async (how) => {
-    await expect(asAgent(['sh', '-c', `${how}; exec curl -sS ${origin}/`])).rejects.toMatchObject({ code: 60 });
-    await expectRecord(gateway, 'refusal', { fault: 'client-tls', request: { url: `tools.test:${upstream.port}` } });
   });
 });

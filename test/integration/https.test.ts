@@ -281,6 +281,20 @@ describe('a CA from files', () => {
     expect(written.trim()).toBe(cert.trim());
   });
 
+  it('that is below another is shown with all that vouches for it, to clients that know only the root', async () => {
+    const { key, cert } = mounted.intermediate();
+    await using other = await startGatewayProcess({
+      policy: POLICY,
+      files: { 'ca.crt': `${mounted.cert}${cert}`, 'ca.key': key },
+      config: 'tls: {ca_cert_file: ca.crt, ca_key_file: ca.key}',
+    });
+    const tls = await tlsThrough(other.port, 'a.example:443', { servername: 'a.example', ca: mounted.cert });
+    expect(tls.authorized).toBe(true);
+    tls.destroy();
+    const bundle = await readFile(join(other.dataDir, 'agent', 'ca-bundle.pem'), 'utf8');
+    for (const one of [cert, mounted.cert]) expect(bundle).toContain(one.trim());
+  });
+
   it('that does not fit its key stops the start', async () => {
     const files = { 'ca.crt': mounted.authority('ec').cert, 'ca.key': mounted.authority('ec').key };
     const config = 'tls: {ca_cert_file: ca.crt, ca_key_file: ca.key}';

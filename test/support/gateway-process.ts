@@ -10,6 +10,8 @@ export interface GatewayFiles {
   readonly config?: string;
   readonly policy?: string;
   readonly actions?: string;
+  /** Where the data port listens; loopback and a port that the system chooses when it is left out. */
+  readonly listenOn?: string;
   /** Further files, by name: credentials, certificates. */
   readonly files?: { readonly [name: string]: string };
   readonly env?: { readonly [name: string]: string };
@@ -51,7 +53,11 @@ const ENTRY = resolve('dist/aegis-gateway.mjs');
 /** Starts a gateway in a folder of its own. Fails with its output when it does not get ready. */
 export async function startGatewayProcess(given: GatewayFiles): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'aegis-gw-'));
-  const lines = ['version: 1', 'listeners: {data: "127.0.0.1:0", admin: "127.0.0.1:0"}', 'data_dir: data'];
+  const lines = [
+    'version: 1',
+    `listeners: {data: "${given.listenOn ?? '127.0.0.1:0'}", admin: "127.0.0.1:0"}`,
+    'data_dir: data',
+  ];
   if (given.policy !== undefined) {
     await writeFile(join(folder, 'policy.yaml'), given.policy);
     lines.push('policy: {files: [policy.yaml]}');

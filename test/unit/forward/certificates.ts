@@ -33,6 +33,13 @@ export class TestAuthority implements Disposable {
     return this.#make('mounted', options, kind === 'rsa' ? ['-newkey', 'rsa:2048'] : P256);
   }
 
+  /** An authority below this one. */
+  intermediate(): KeyPair {
+    const by = ['-CA', join(this.#folder, 'ca.crt'), '-CAkey', join(this.#folder, 'ca.key')];
+    const options = ['-subj', '/CN=intermediate', '-addext', 'basicConstraints=critical,CA:TRUE,pathlen:0'];
+    return this.#make('intermediate', [...options, ...by]);
+  }
+
   selfSigned(names: string): KeyPair {
     return this.#make('self', ['-subj', '/CN=self', '-addext', `subjectAltName=${names}`]);
   }

@@ -1,36 +1,7 @@
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { Duplex } from 'node:stream';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_HELLO_BYTES, readClientHello } from '../../../src/intercept/client-hello.ts';
-
-/** The first bytes that Node's own client sends. */
-async function helloOf(options: ConnectionOptions): Promise<Buffer> {
-  const { promise, resolve } = Promise.withResolvers<Buffer>();
-  const wire = new Duplex({
-    read: () => undefined,
-    write: (chunk: Buffer, _encoding, done) => {
-      resolve(chunk);
-      done();
-    },
-  });
-  const tls = connectTls({ socket: wire, ...options });
-  tls.on('error', () => undefined);
-  const bytes = await promise;
-  tls.destroy();
-  return bytes;
-}
-
-/** The same message cut into records of that many bytes. */
-function rerecorded(hello: Buffer, size: number): Buffer {
-  const message = hello.subarray(5);
-  const records: Buffer[] = [];
-  for (let at = 0; at < message.length; at += size) {
-    const part = message.subarray(at, at + size);
-    records.push(Buffer.from([0x16, 3, 1, part.length >> 8, part.length & 0xff]), part);
-  }
-  return Buffer.concat(records);
-}
+import { helloOf, inRecordsOf } from '../../support/hello.ts';
 
 const found = (serverName: string | null): object => ({ kind: 'hello', hello: { serverName } });
 
@@ -48,7 +19,7 @@ describe('a TLS hello', () => {
     for (let length = 0; length < hello.length; length += 1)
       expect(readClientHello(hello.subarray(0, length)).kind).toBe('more');
     for (const size of [1, 2, 3, 40, 300]) {
-      const cut = rerecorded(hello, size);
+      const cut = inRecordsOf(hello, size);
       expect(readClientHello(cut)).toEqual(found('api.example.com'));
       expect(readClientHello(cut.subarray(0, -1))).toEqual({ kind: 'more' });
     }
