@@ -1,6 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Gateway } from '../gateway.ts';
-import { callThrough, type AgentAnswer, type AgentCall } from './demo-agent.ts';
+import { callInside, callThrough, type AgentAnswer, type AgentCall } from './demo-agent.ts';
 import { approveOnSocket, auditCommand, phaseOnSocket } from './demo-evidence.ts';
 import type { ToolApi } from './demo-tool-api.ts';
 import type { CommandIo } from './io.ts';
@@ -35,7 +36,7 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   say(bold(io, 'Aegis Gateway: the story of an agent that may not do everything'));
   say(`
   gateway    http://127.0.0.1:${gateway.data.port}   (the agent's HTTP_PROXY)
-  shop API   ${api}   (does whatever it is asked)
+  shop API   ${api}, and https on port ${toolApi.tlsPort}   (does whatever it is asked)
   files      ${folder}   policy.yaml, actions.yaml, gateway.log; made anew`);
   const checks: boolean[] = [];
 
@@ -46,29 +47,37 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
   const ids = Array.from({ length: 250 }, (_value, index) => index + 1);
   checks.push(show(story, await call(story, { method: 'POST', url: `${api}/orders/bulk-delete`, body: { ids } }), 403));
 
+  chapter(
+    story,
+    3,
+    'The agent tries the same over HTTPS',
+    `CONNECT 127.0.0.1:${toolApi.tlsPort}, and inside it GET /orders/8 and POST /orders/bulk-delete`,
+  );
+  checks.push(await httpsStory(story, ids));
+
   const night = `${new Date(clock.now()).toISOString().slice(0, 10)}T03:00:00Z`;
   clock.set(night);
-  chapter(story, 3, `The story sets the gateway's clock to ${night}. The agent deploys`, 'POST /deployments');
+  chapter(story, 4, `The story sets the gateway's clock to ${night}. The agent deploys`, 'POST /deployments');
   const deployment = { environment: 'production', version: '1.4.2' };
   checks.push(show(story, await call(story, { method: 'POST', url: `${api}/deployments`, body: deployment }), 403));
   clock.reset();
   say('   The story sets the clock back to the time that it is.');
 
-  chapter(story, 4, 'The agent refunds 49.90 for order 7', 'POST /refunds');
+  chapter(story, 5, 'The agent refunds 49.90 for order 7', 'POST /refunds');
   const refund = { method: 'POST', url: `${api}/refunds`, body: { order: 7, amount: 49.9 } };
   const approved = await refundStory(story, refund);
   if (approved === 'stopped') return 'stopped';
   checks.push(approved);
 
-  chapter(story, 5, 'The audit trail', `${commandOf(io)} audit list --data-dir ${folder}`);
+  chapter(story, 6, 'The audit trail', `${commandOf(io)} audit list --data-dir ${folder}`);
   say((await auditCommand(story.dataDir, io, ['list'])).text);
   io.stdout(`\n   ${commandOf(io)} audit verify --data-dir ${folder}\n`);
   const verified = await auditCommand(story.dataDir, io, ['verify']);
   say(verified.text);
   const { done } = toolApi;
-  checks.push(verified.ok, done.reads === 1, done.refunds === 1, done.deletions === 0, done.deployments === 0);
+  checks.push(verified.ok, done.reads === 2, done.refunds === 1, done.deletions === 0, done.deployments === 0);
   say(
-    `\n   The shop API did: ${done.reads} read, ${done.refunds} refund, ${done.deployments} deployments, ${done.deletions} bulk deletions.`,
+    `\n   The shop API did: ${done.reads} reads, ${done.refunds} refund, ${done.deployments} deployments, ${done.deletions} bulk deletions.`,
   );
   const told = checks.every(Boolean);
   say(
@@ -77,6 +86,20 @@ export async function tellStory(story: Story): Promise<'told' | 'untrue' | 'stop
       : bold(io, '\n   Something did NOT happen as the policy says: see above.'),
   );
   return told ? 'told' : 'untrue';
+}
+
+/** What is inside a CONNECT is judged like everything else: the agent trusts the gateway's CA, and sees its certificate. */
+async function httpsStory(story: Story, ids: readonly number[]): Promise<boolean> {
+  const { gateway, toolApi, dataDir } = story;
+  const api = `https://127.0.0.1:${toolApi.tlsPort}`;
+  const ca = await readFile(join(dataDir, 'agent', 'ca.pem'), 'utf8');
+  const read = await callInside(gateway.data.port, { method: 'GET', url: `${api}/orders/8` }, ca);
+  const passed = show(story, read.answer, 200);
+  const deletion = { method: 'POST', url: `${api}/orders/bulk-delete`, body: { ids } };
+  const { answer, issuer } = await callInside(gateway.data.port, deletion, ca);
+  const blocked = show(story, answer, 403);
+  tell(story, `   The agent was shown a certificate of "${issuer}", whose key is in the gateway's memory only.`);
+  return passed && blocked && issuer.startsWith('Aegis Gateway');
 }
 
 async function refundStory(story: Story, refund: AgentCall): Promise<boolean | 'stopped'> {

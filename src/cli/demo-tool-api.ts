@@ -1,32 +1,50 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 
 /** What the tool API of the demo has done, so that the story can count. */
 export interface ToolApi extends AsyncDisposable {
+  /** Where it speaks plain HTTP. */
   readonly port: number;
+  /** Where it speaks HTTPS. */
+  readonly tlsPort: number;
   readonly done: { reads: number; refunds: number; deployments: number; deletions: number };
 }
 
 /** The demo sends small bodies; whatever is larger is none of its own. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** Starts a small shop API on loopback: it does whatever it is asked, which is why something has to stand before it. */
-export async function startToolApi(): Promise<ToolApi> {
+/**
+ * Starts a small shop API on loopback, over HTTP and over HTTPS: it does whatever it is asked, which is why something has
+ * to stand before it.
+ */
+export async function startToolApi(certificate: { readonly cert: string; readonly key: string }): Promise<ToolApi> {
   const done = { reads: 0, refunds: 0, deployments: 0, deletions: 0 };
-  const server = createServer((request, response) => void answer(request, response, done));
+  const listener = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response, done);
+  const { cert, key } = certificate;
+  const servers = [createServer(listener), createTlsServer({ cert, key }, listener)];
+  const [port = 0, tlsPort = 0] = await Promise.all(servers.map(listening));
+  return {
+    port,
+    tlsPort,
+    done,
+    [Symbol.asyncDispose]: async () => void (await Promise.all(servers.map(closed))),
+  };
+}
+
+/** The port that a server got. */
+async function listening(server: Server): Promise<number> {
   await new Promise<void>((ready, fail) => {
     server.once('error', fail);
     server.listen({ host: '127.0.0.1', port: 0 }, ready);
   });
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new TypeError('expected a TCP address to listen on');
-  return {
-    port: bound.port,
-    done,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((closed) => server.close(() => closed()));
-    },
-  };
+  return bound.port;
+}
+
+async function closed(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise<void>((done) => server.close(() => done()));
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, done: ToolApi['done']): Promise<void> {

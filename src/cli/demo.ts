@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import { MistakesError } from '../document/mistake.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog } from '../telemetry/log.ts';
+import { certifyShop } from './demo-certificates.ts';
 import { demoGateway } from './demo-files.ts';
 import { tellStory } from './demo-story.ts';
 import { startToolApi } from './demo-tool-api.ts';
@@ -22,7 +23,7 @@ interface DemoOptions {
 export function registerDemo(program: Command, io: CommandIo): void {
   program
     .command('demo')
-    .description('Tell the story of a governed agent: a small shop API, a gateway before it, and four calls.')
+    .description('Tell the story of a governed agent: a small shop API, a gateway before it, and what it may do.')
     .option('--auto', 'approve the refund by itself, instead of waiting for you in a second terminal')
     .option('--data-dir <folder>', 'the folder of the demo; made anew each time', 'aegis-data/demo')
     .addHelpText(
@@ -49,8 +50,9 @@ async function play(
   auto: boolean,
   { io, parts }: { readonly io: CommandIo; readonly parts: AsyncDisposableStack },
 ): Promise<'told' | 'untrue' | 'stopped'> {
-  const toolApi = parts.use(await startToolApi());
-  const config = await prepare(folder, toolApi.port);
+  const certificate = await certifyShop(io.clock);
+  const toolApi = parts.use(await startToolApi(certificate));
+  const config = await prepare(folder, toolApi, certificate.authority);
   const clock = new StoryClock(io.clock);
   const lines = createWriteStream(join(folder, 'gateway.log'), { mode: 0o600 });
   parts.defer(async () => await new Promise<void>((done) => lines.end(done)));
@@ -69,12 +71,17 @@ async function play(
   return await tellStory({ io, auto, folder: shown, dataDir: folder, clock, gateway, toolApi });
 }
 
-async function prepare(folder: string, toolApiPort: number): Promise<Parameters<typeof startGateway>[0]['config']> {
+async function prepare(
+  folder: string,
+  ports: { readonly port: number; readonly tlsPort: number },
+  shopAuthority: string,
+): Promise<Parameters<typeof startGateway>[0]['config']> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const text = demoGateway(toolApiPort);
+  const text = demoGateway(ports);
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, text);
+  await writeFile(join(folder, 'shop-ca.pem'), shopAuthority);
   // The story should not stand still for half a minute; people who wait for a human may.
   await writeFile(join(folder, 'policy.yaml'), withoutSchema(STARTER_POLICY).replace('wait: 30s', 'wait: 1s'));
   await writeFile(join(folder, 'actions.yaml'), withoutSchema(STARTER_ACTIONS));

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { journalOf } from '../support/audit-trail.ts';
 import { runCli } from '../support/gateway-process.ts';
 
 let folder = '';
@@ -21,10 +22,18 @@ describe('the demo', () => {
     expect(stdout).toMatch(/403 policy-block: rule deploy_at_night says block \(risk critical\)/u);
     expect(stdout).toMatch(/403 approval-pending/u);
     expect(stdout).toMatch(/201 passed/u);
-    expect(stdout).toMatch(/1 read, 1 refund, 0 deployments, 0 bulk deletions/u);
+    expect(stdout).toMatch(/3 {2}The agent tries the same over HTTPS/u);
+    expect(stdout.match(/403 policy-block: rule bulk_delete/gu)).toHaveLength(2);
+    expect(stdout).toMatch(/a certificate of "Aegis Gateway [0-9a-f]{8}"/u);
+    expect(stdout).toMatch(/2 reads, 1 refund, 0 deployments, 0 bulk deletions/u);
     expect(stdout).toMatch(/Everything happened as the policy says/u);
     expect(stdout).not.toContain('\u001B[');
     expect(code).toBe(0);
+    const inTrail = (await journalOf({ dataDir: join(folder, 'aegis-data', 'demo') }))
+      .map(({ kind, request }) => ({ kind, request: request as { readonly entry?: string; readonly url?: string } }))
+      .filter(({ request }) => request?.entry === 'connect')
+      .map(({ kind, request }) => `${kind} ${request.url?.replace(/\d+\//u, '')}`);
+    expect(inTrail).toEqual(['intent https://127.0.0.1:orders/8', 'refusal https://127.0.0.1:orders/bulk-delete']);
   });
 
   it('waits for an approval from a second terminal with the command that it shows', async () => {
