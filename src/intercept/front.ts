@@ -112,7 +112,8 @@ export class Front {
     const first = await this.#firstByte(accepted.socket);
     if (!first.ok) {
       accepted.socket.destroy();
-      return first.fault.code === 'client-gone' ? this.#failed(tls, plan, 'unused') : undefined;
+      const isClients = first.fault.code === 'client-gone' && !this.#shared.draining();
+      return isClients ? this.#failed(tls, plan, 'unused') : undefined;
     }
     const { servername } = accepted.socket;
     const serverName = typeof servername === 'string' && servername !== '' ? servername : null;

@@ -14,6 +14,7 @@ const FAILURES: readonly (readonly [RegExp, TlsFailure])[] = [
   [/ALERT_UNKNOWN_CA$/u, 'unknown-ca'],
   [/ALERT_BAD_CERTIFICATE$/u, 'bad-certificate'],
   [/ALERT_CERTIFICATE_UNKNOWN$/u, 'certificate-unknown'],
+  [/ALERT_CERTIFICATE_EXPIRED$/u, 'certificate-expired'],
   [/NO_APPLICATION_PROTOCOL$/u, 'no-common-protocol'],
   [/UNSUPPORTED_PROTOCOL$/u, 'old-version'],
   [/^(?:ECONNRESET|EPIPE)$/u, 'closed'],

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { expectRecord } from '../support/audit-trail.ts';
+import { expectRecord, journalOf } from '../support/audit-trail.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { openTls, sendConnect, tlsThrough } from '../support/tunnel.ts';
 import { startHttpUpstream } from '../support/upstream.ts';
@@ -45,6 +45,7 @@ describe('a gateway that is told to end', () => {
     await expect.poll(() => ended.length, { timeout: 10_000 }).toBe(5);
     expect(ended.at(-1)).toBe('tunnel');
     expect(await code).toBe(0);
+    expect((await journalOf(gateway)).filter(({ fault }) => fault === 'client-tls')).toEqual([]);
     await expectRecord(gateway, 'outcome', { status: 200, fault: expect.any(String) as string });
   });
 });

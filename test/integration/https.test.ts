@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { expectRecord, journalOf } from '../support/audit-trail.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { helloOf } from '../support/hello.ts';
 import { callOn, type CallAnswer } from '../support/tls-call.ts';
 import { openTls, sendConnect, tlsThrough } from '../support/tunnel.ts';
 import { startHttpUpstream, type HttpUpstream } from '../support/upstream.ts';
@@ -223,6 +224,23 @@ describe('a client that does not get through its handshake (fault:client-tls)', 
     const line = gateway.log.findLast(({ event }) => event === 'intercept.client-tls-failed');
     expect(line).toMatchObject({ failure: 'unknown-ca', host: 'api.example.com', client: '127.0.0.1' });
     expect(line?.['advice']).toContain('aegis-gateway env');
+  });
+
+  it.each([
+    [42, 'bad-certificate'],
+    [45, 'certificate-expired'],
+    [46, 'certificate-unknown'],
+    [48, 'unknown-ca'],
+    [40, 'other'],
+    [80, 'other'],
+  ] as const)('since it sends the alert %i, is counted as %s', async (alert, failure) => {
+    const before = await failures(failure);
+    const { socket } = await sendConnect(gateway.port, here());
+    socket.write(await helloOf({ servername: 'localhost', maxVersion: 'TLSv1.2' }));
+    await once(socket.resume(), 'data');
+    socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, alert]));
+    await expect.poll(async () => await failures(failure)).toBe(before + 1);
+    socket.destroy();
   });
 
   it('since it speaks HTTP/2 only, is told so by an alert', async () => {
