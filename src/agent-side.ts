@@ -7,7 +7,7 @@ import type { Config } from './config/schema.ts';
 import type { TlsHooks, TunnelPlan } from './intercept/settings.ts';
 import type { Host } from './model/brand.ts';
 import { passed, type Outcome } from './model/fault.ts';
-import type { Clock } from './model/ports.ts';
+import type { Clock, Log } from './model/ports.ts';
 import type { RawHead } from './model/request.ts';
 import type { TlsFailure } from './model/tls-failure.ts';
 import { parseHost } from './request/host.ts';
@@ -18,6 +18,7 @@ import { readConnect } from './request/tunnel.ts';
 export interface AgentSideOptions {
   readonly config: Config;
   readonly clock: Clock;
+  readonly log: Log;
   /** How requests are read now. */
   readonly request: () => RequestSettings;
   readonly counted: {
@@ -34,10 +35,10 @@ export interface AgentSide {
 }
 
 /** Makes or reads the CA. Rejects when one was configured and cannot be used. */
-export async function openAgentSide({ config, clock, request, counted }: AgentSideOptions): Promise<AgentSide> {
+export async function openAgentSide({ config, clock, log, request, counted }: AgentSideOptions): Promise<AgentSide> {
   // Loaded here, so that commands that need no certificates do not wait for their library.
   const { LeafStore } = await import('./certificates/leaf-store.ts');
-  const authority = await authorityOf(config, clock);
+  const authority = await authorityOf(config, clock, log);
   const leaves = new LeafStore({ authority, clock, random, counted: counted.certificate });
   return {
     tls: {
@@ -61,12 +62,20 @@ function agentFolderOf({ agent_files: folder, data_dir: dataDir }: Config): stri
   return folder ?? join(dataDir, 'agent');
 }
 
-async function authorityOf({ tls }: Config, clock: Clock): Promise<Authority> {
+/** Time enough to see to a new CA. */
+const ENDS_SOON_MS = 30 * 86_400_000;
+
+async function authorityOf({ tls }: Config, clock: Clock, log: Log): Promise<Authority> {
   const { makeAuthority, readAuthority } = await import('./certificates/authority.ts');
   const { ca_cert_file: certFile, ca_key_file: keyFile } = tls;
   if (certFile === undefined || keyFile === undefined) return await makeAuthority(clock, random);
   const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
-  return readAuthority(cert, key, clock);
+  const authority = readAuthority(cert, key, clock);
+  const end = authority.certificate.notAfter.value;
+  if (end.getTime() - clock.now() < ENDS_SOON_MS) {
+    log.warn('tls.ca-ends-soon', { file: certFile, not_after: end.toISOString(), advice: 'renew it and start again' });
+  }
+  return authority;
 }
 
 /** Where a CONNECT, or captured TLS, is meant to go, and whether it is opened. */

@@ -88,6 +88,7 @@ async function startParts(options: GatewayOptions, parts: AsyncDisposableStack):
   const agentSide = await openAgentSide({
     config,
     clock,
+    log,
     request: () => foundation.keeper.current().request,
     counted: {
       certificate: (made) => telemetry.certificate(made),

@@ -42,6 +42,13 @@ upstream:
 #    - 127.0.0.1:8080
 #    - tools.internal:8080
 
+# TLS of the agent is opened with a CA that is made at each start; \`aegis-gateway env\` prints what an agent needs for that.
+# Hosts that must not be opened (certificates pinned by their client) are judged by host and port alone.
+tunnel: []
+#  - pinned.example.com
+# For an agent that runs as another user: a folder that it can read.
+# agent_files: /run/aegis-agent
+
 approvals:
   store: local # decided with: aegis-gateway approvals approve NAME
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectRecord, journalOf } from '../support/audit-trail.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { helloOf } from '../support/hello.ts';
 import { callOn } from '../support/tls-call.ts';
 import { openTls, sendConnect, tlsThrough } from '../support/tunnel.ts';
 import { startHttpUpstream, type HttpUpstream } from '../support/upstream.ts';
@@ -122,6 +124,26 @@ describe('a host that is not opened', () => {
     await expect
       .poll(async () => (await journalOf(gateway)).filter(({ kind }) => kind === 'outcome').at(-1)?.['fault'])
       .not.toBe('upstream-timeout');
+  });
+
+  it('may go on answering when its client has said all that it wanted to', async () => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.resume().once('end', () => socket.end('all of it'));
+    });
+    await new Promise<void>((done) => server.listen({ host: '127.0.0.1', port: 0 }, done));
+    const target = `localhost:${(server.address() as AddressInfo).port}`;
+    await using other = await startGatewayProcess({
+      policy: 'version: "1"\nrules:\n  - {name: all, risk_level: low, approval: auto}\n',
+      config: `upstream: {allow: ["${target}"]}\ntunnel: ["${target}"]`,
+    });
+    const { socket } = await sendConnect(other.port, target);
+    socket.end(await helloOf({ servername: 'localhost' }));
+    const [answer] = (await once(socket.resume(), 'data')) as [Buffer];
+    expect(answer.toString()).toBe('all of it');
+    await once(socket, 'close');
+    await expectRecord(other, 'outcome', { result: 'success', bytesReceived: 9 });
+    server.close();
   });
 
   it('is the same when its TLS comes unasked', async () => {

@@ -1,10 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeAuthority, readAuthority } from '../../../src/certificates/authority.ts';
 import { issueLeaf } from '../../../src/certificates/leaf.ts';
 import type { Host } from '../../../src/model/brand.ts';
 import type { Clock } from '../../../src/model/ports.ts';
 import { parseHost } from '../../../src/request/host.ts';
+import { describeWith } from '../../support/counterparts.ts';
 import { TestAuthority } from '../forward/certificates.ts';
 
 const NOW = Date.parse('2026-11-24T12:00:00Z');
@@ -70,6 +75,62 @@ describe('a certificate for a host', () => {
     const serials = leaves.map(({ pem }) => new X509Certificate(pem).serialNumber);
     expect(new Set(serials).size).toBe(50);
     for (const serial of serials) expect(serial).toMatch(/^[4-7][0-9A-F]{31}$/u);
+  });
+});
+
+describeWith(['openssl'], 'both, as OpenSSL reads them', ([openssl = '']) => {
+  const EXTENSIONS = 'basicConstraints,keyUsage,extendedKeyUsage,subjectKeyIdentifier,authorityKeyIdentifier';
+
+  /** Names and values of the extensions, and nothing of the identifiers but that they are there. */
+  function extensionsOf(file: string): readonly string[] {
+    const text = execFileSync(openssl, ['x509', '-in', file, '-noout', '-ext', EXTENSIONS], { encoding: 'utf8' });
+    return text
+      .split('\n')
+      .map((line) => line.trim().replace(/^(?:keyid:)?(?:[0-9A-F]{2}:){19}[0-9A-F]{2}$/u, 'KEY'))
+      .filter((line) => line !== '');
+  }
+
+  it('hold what RFC 5280 asks for, under its strict reading as well', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'aegis-strict-'));
+    const [ca, leaf] = [join(folder, 'ca.pem'), join(folder, 'leaf.pem')];
+    const now = Date.now();
+    const authority = await makeAuthority(clockAt(now), random);
+    writeFileSync(ca, authority.pem);
+    try {
+      expect(extensionsOf(ca)).toEqual([
+        'X509v3 Basic Constraints: critical',
+        'CA:TRUE, pathlen:0',
+        'X509v3 Key Usage: critical',
+        'Certificate Sign, CRL Sign',
+        'X509v3 Subject Key Identifier:',
+        'KEY',
+      ]);
+      for (const name of [
+        'api.example.com',
+        '192.0.2.7',
+        '[2001:db8::7]',
+        `${'a'.repeat(63)}.${'b'.repeat(63)}.example`,
+      ]) {
+        const { pem } = await issueLeaf(authority, { host: host(name), publicKey: spki, now }, random);
+        writeFileSync(leaf, pem);
+        const bare = name.replaceAll(/[[\]]/gu, '');
+        const wanted = /^[\d.]+$|:/u.test(bare) ? ['-verify_ip', bare] : ['-verify_hostname', bare];
+        const strict = ['verify', '-x509_strict', '-purpose', 'sslserver', ...wanted, '-CAfile', ca, leaf];
+        expect(execFileSync(openssl, strict, { encoding: 'utf8' })).toContain('OK');
+      }
+      expect(extensionsOf(leaf)).toEqual([
+        'X509v3 Basic Constraints: critical',
+        'CA:FALSE',
+        'X509v3 Key Usage: critical',
+        'Digital Signature',
+        'X509v3 Extended Key Usage:',
+        'TLS Web Server Authentication',
+        'X509v3 Authority Key Identifier:',
+        'KEY',
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 
