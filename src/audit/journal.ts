@@ -84,7 +84,7 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
     const recovered = await recover({ dir, acceptBrokenChain, knownEnd, keys, time, log });
     const writer = await openWriter(options, recovered);
     const journal = new FileJournal(options, { recovered, writer, release: lock.release });
-    await recordFindings(journal, recovered).catch(async (error: unknown) => {
+    await recordFindings(journal, recovered, log).catch(async (error: unknown) => {
       await journal.close();
       throw error;
     });
@@ -112,23 +112,18 @@ function upkeepOf(options: JournalOptions, recovered: Recovered, writer: Rolling
 }
 
 /** Records what recovery found, and `unknown` as the outcome of every intent that has none. Never tries one again. */
-async function recordFindings(journal: Journal, recovered: Recovered): Promise<void> {
+async function recordFindings(journal: Journal, recovered: Recovered, log: Log): Promise<void> {
   const { openIntents, tornBytes, tornFile, acceptedBreaks } = recovered;
   if (openIntents.length === 0 && tornBytes === 0 && acceptedBreaks.length === 0) return;
-  await journal.append(
-    {
-      kind: 'lifecycle',
-      event: 'recovered',
-      detail: describeFindings(recovered),
-      data: {
-        torn_bytes: tornBytes,
-        torn_file: tornFile,
-        open_intents: openIntents.length,
-        accepted_breaks: acceptedBreaks,
-      },
-    },
-    'synced',
-  );
+  const detail = describeFindings(recovered);
+  const data = {
+    torn_bytes: tornBytes,
+    torn_file: tornFile,
+    open_intents: openIntents.length,
+    accepted_breaks: acceptedBreaks,
+  };
+  log.warn('audit.recovered', { detail, ...data });
+  await journal.append({ kind: 'lifecycle', event: 'recovered', detail, data }, 'synced');
   for (let from = 0; from < openIntents.length; from += RECOVERY_BATCH) {
     const batch = openIntents.slice(from, from + RECOVERY_BATCH);
     await Promise.all(batch.map(({ exchangeId }) => journal.append(unknownOutcome(exchangeId), 'synced')));

@@ -15,6 +15,8 @@ export interface GatewayFiles {
   /** Further files, by name: credentials, certificates. */
   readonly files?: { readonly [name: string]: string };
   readonly env?: { readonly [name: string]: string };
+  /** The program, where it is another than the built product. */
+  readonly entry?: string;
 }
 
 /** A gateway that runs as a process of its own, as its users run it. */
@@ -68,11 +70,15 @@ export async function startGatewayProcess(given: GatewayFiles): Promise<GatewayP
   }
   for (const [name, text] of Object.entries(given.files ?? {})) await writeFile(join(folder, name), text);
   await writeFile(join(folder, 'gateway.yaml'), `${lines.join('\n')}\n${given.config ?? ''}\n`);
-  return await startIn(folder, given.env ?? {});
+  return await startIn(folder, given.env ?? {}, given.entry ?? ENTRY);
 }
 
-async function startIn(folder: string, env: { readonly [name: string]: string }): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [ENTRY, 'serve', '--config', join(folder, 'gateway.yaml')], {
+async function startIn(
+  folder: string,
+  env: { readonly [name: string]: string },
+  entry: string,
+): Promise<GatewayProcess> {
+  const child = spawn(process.execPath, [entry, 'serve', '--config', join(folder, 'gateway.yaml')], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
@@ -113,7 +119,7 @@ async function startIn(folder: string, env: { readonly [name: string]: string })
     logged,
     cli: async (...args) => await runCli([...args, '--data-dir', dataDir]),
     stop,
-    restart: async () => await startIn(folder, env),
+    restart: async () => await startIn(folder, env, entry),
     [Symbol.asyncDispose]: async () => {
       await stop('SIGKILL');
       await rm(folder, { recursive: true, force: true });

@@ -47,7 +47,7 @@ describe('opening a journal after a crash', () => {
     const log = keptLog();
     const journal = await open(dir, { log });
     expect(journal.recovered).toMatchObject({ tornBytes: 40, tornFile: 'torn-20260115T120000000Z.bin' });
-    expect(log.events).toEqual(['audit.torn-tail-cut']);
+    expect(log.events).toEqual(['audit.torn-tail-cut', 'audit.recovered']);
     const kept = join(dir, 'torn-20260115T120000000Z.bin');
     expect(readFileSync(kept, 'utf8')).toBe(torn);
     expect(statSync(kept).mode & 0o777).toBe(0o600);
