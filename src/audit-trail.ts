@@ -63,7 +63,7 @@ export async function openAuditTrail(options: AuditTrailOptions, parts: AsyncDis
     pid: process.pid,
     acceptBrokenChain: options.acceptBrokenChain ?? false,
     knownEnd: () => knownEndOf(database),
-    signing: { keys: await keysOf(config), settings: upkeepSettings(audit), announce: anchors.announce },
+    signing: { keys: await keysOf(options), settings: upkeepSettings(audit), announce: anchors.announce },
   });
   const start = (sink: Sink, settings: FeedSettings): SinkFeed => startFeed({ journal, sink, log, settings, random });
   const pace = yieldingPace({ busy: loopUse(), restMs: FEED_SETTINGS.restMs });
@@ -89,13 +89,19 @@ function loopUse(): () => number {
 }
 
 /** The key is made in the data folder unless one is mounted; its public half always stands there. */
-async function keysOf({ audit, data_dir: dir }: Config): Promise<SigningKeys> {
+async function keysOf({ config: { audit, data_dir: dir }, log }: AuditTrailOptions): Promise<SigningKeys> {
   const { signing_key: mounted } = audit;
-  return await openSigningKeys({
+  const publicFile = join(dir, 'journal-key.pub.pem');
+  const keys = await openSigningKeys({
     privateFile: mounted ?? join(dir, 'journal-key.pem'),
     make: mounted === undefined,
-    publicFile: join(dir, 'journal-key.pub.pem'),
+    publicFile,
   });
+  if (keys.changed) {
+    const advice = 'where nobody changed it, the key was lost or replaced; keep the new public key elsewhere';
+    log.warn('audit.signing-key-changed', { key: keys.signer.key, public_keys: publicFile, advice });
+  }
+  return keys;
 }
 
 function upkeepSettings(audit: AuditConfig): UpkeepSettings {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { digestOf } from './chain.ts';
@@ -27,9 +26,10 @@ export class CursorFile {
   async write({ segment, start, end, hash }: SinkCursor): Promise<void> {
     const dir = dirname(this.#path);
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    const next = `${this.#path}.${randomUUID()}.new`;
+    // Always the same name: what a crash leaves of it, the next write takes the place of.
+    const next = `${this.#path}.new`;
     try {
-      const handle = await open(next, 'wx', 0o600);
+      const handle = await open(next, 'w', 0o600);
       try {
         await handle.writeFile(`${JSON.stringify({ segment, start, end, hash })}\n`);
         await handle.datasync();

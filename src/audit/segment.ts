@@ -32,7 +32,8 @@ export interface JournalDisk {
   open(path: string): Promise<SegmentFile>;
 }
 
-const SEGMENT_NAME = /^(\d{8})\.jsonl$/;
+/** No segment has number 0: taken for the first, it would let the real first one begin anywhere. */
+const SEGMENT_NAME = /^(?!0{8})(\d{8})\.jsonl$/;
 
 export function segmentName(number: number): string {
   return `${String(number).padStart(8, '0')}.jsonl`;

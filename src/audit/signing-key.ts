@@ -36,6 +36,8 @@ export interface SigningKeyFiles {
 export interface SigningKeys {
   readonly signer: JournalSigner;
   readonly known: PublicKeys;
+  /** True where the journal was signed with other keys before: the last one was lost, or another is mounted. */
+  readonly changed: boolean;
 }
 
 /** Opens the signing key, and sees to it that its public half stands in the public file. Throws where it is no key. */
@@ -50,6 +52,7 @@ export async function openSigningKeys({ privateFile, make, publicFile }: Signing
   return {
     signer: { key, sign: (text) => sign(null, Buffer.from(text), secret).toString('base64') },
     known: all,
+    changed: known.size > 0 && !known.has(key),
   };
 }
 

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { parseRecord, readLine, type LineHead } from './chain.ts';
 import { readLines } from './lines.ts';
-import { isMissing, listSegments, segmentOf, type JournalPosition } from './segment.ts';
+import { isMissing, listSegments, segmentName, segmentOf, type JournalPosition } from './segment.ts';
 import type { SinkBatch, SinkCursor, SinkRecord } from './sink.ts';
 
 /** How much one batch holds at most; at least one record is in it. */
@@ -35,8 +35,18 @@ export async function readBatch(
     else collected.skipped.push(`${segment.name}, byte ${line.start}: ${reading.problem}`);
     if (collected.full) return { ...collected.result(), next: { segment: from.segment, offset } };
   }
-  const next = last ? { segment: from.segment, offset } : { segment: from.segment + 1, offset: 0 };
-  return { ...collected.result(), next };
+  if (last) return { ...collected.result(), next: { segment: from.segment, offset } };
+  const next = await segmentAfter(dir, from.segment);
+  if (next > from.segment + 1) {
+    collected.skipped.push(`${segmentName(from.segment + 1)} to ${segmentName(next - 1)}: missing, nothing to be read`);
+  }
+  return { ...collected.result(), next: { segment: next, offset: 0 } };
+}
+
+/** The next segment that there is: where an operator accepted that one is missing, the journal goes on behind it. */
+async function segmentAfter(dir: string, number: number): Promise<number> {
+  const later = (await listSegments(dir)).find((segment) => segment.number > number);
+  return later?.number ?? number + 1;
 }
 
 class Collected {

@@ -135,10 +135,17 @@ export class Findings {
     const before = this.#before.get(first);
     const newest = Math.max(-1, ...this.#anchors.keys());
     if (before !== undefined && before.seq > 0 && this.#anchors.has(before.seq)) this.#meetRemoved(before);
-    if (newest <= Math.max(this.#head?.seq ?? 0, before?.seq ?? 0)) return;
+    if (newest <= Math.max(this.#head?.seq ?? 0, before?.seq ?? 0)) return this.#missRemoved(newest);
     const last = this.#head === null ? 'it is empty' : `it ends with record ${this.#head.seq}`;
     const problem = `the anchor says that there was a record ${newest}, but the journal does not hold it (${last}): records were cut off`;
     this.breakAt({ file: 'journal', line: null, problem });
+  }
+
+  /** Whoever holds the key can say that retention took everything: anchors of removed records alone prove nothing. */
+  #missRemoved(newest: number): void {
+    if (this.#anchors.size === 0 || this.#anchored !== null || !this.whole) return;
+    const problem = `the anchor is of record ${newest}, which retention removed by the word of a checkpoint: it proves nothing any more, give a newer one`;
+    this.breakAt({ file: 'anchors', line: null, problem });
   }
 
   #meetRemoved({ seq, hash }: ChainHead): void {

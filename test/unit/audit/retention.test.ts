@@ -85,9 +85,14 @@ describe('retention', () => {
     expect(trail.log.events).toContain('audit.segments-removed');
     expect(await verify(trail)).toMatchObject({ ok: true, removed: gone.seq });
     await trail.end();
-    // The end of what was removed is an anchor as good as any; an older one has nothing left to be compared with.
+    // The end of what was removed is an anchor as good as any; an older one, alone, has nothing to be compared with.
     expect(await verify(trail, [gone])).toMatchObject({ ok: true, end: { kind: 'anchored', seq: gone.seq } });
-    expect(await verify(trail, [{ seq: 1, hash: gone.hash }])).toMatchObject({ ok: true, end: { kind: 'closed' } });
+    const older = { seq: 1, hash: gone.hash };
+    expect(await verify(trail, [older, gone])).toMatchObject({ ok: true, end: { kind: 'anchored', seq: gone.seq } });
+    expect(await verify(trail, [older])).toMatchObject({
+      ok: false,
+      breaks: [{ file: 'anchors', problem: expect.stringContaining('give a newer one') }],
+    });
     expect(await verify(trail, [{ seq: gone.seq, hash: gone.prev }])).toMatchObject({ ok: false });
   });
 
