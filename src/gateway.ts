@@ -7,8 +7,9 @@ import { startControl } from './admin/control-socket.ts';
 import { createDecider } from './approval/decider.ts';
 import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approval/gate.ts';
 import { openLocalStore, type LocalStore } from './approval/local-store.ts';
-import { MAX_SESSION_MS, MemoryHistory, rebuildHistory } from './audit/history.ts';
+import { MemoryHistory } from './audit/history.ts';
 import type { OpenedJournal } from './audit/journal.ts';
+import { SessionReader } from './audit/session-reader.ts';
 import { openAuditTrail, type AuditTrail } from './audit-trail.ts';
 import type { Environment } from './config/load.ts';
 import type { Config } from './config/schema.ts';
@@ -21,13 +22,14 @@ import { createDataListener } from './intercept/data-listener.ts';
 import type { DataListener, PortRefusal, TlsHooks } from './intercept/settings.ts';
 import type { Clock, Log } from './model/ports.ts';
 import type { RawHead } from './model/request.ts';
+import { lookBackMs } from './policy/policy-set.ts';
 import { readinessOf } from './readiness.ts';
 import { portRefusalRecord } from './evidence/records.ts';
 import { redactFault, redactRawHead } from './redaction/redact.ts';
 import { Reloader } from './reload.ts';
 import { gateSettings, interceptSettings } from './settings.ts';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.ts';
-import { loadParts, type BuiltIn } from './world.ts';
+import { loadParts, type BuiltIn, type Parts } from './world.ts';
 import { WorldKeeper } from './world-keeper.ts';
 
 /** What a gateway is started with. */
@@ -145,7 +147,9 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   const trail = await openAuditTrail(options, parts);
   const { journal } = trail;
   const history = new MemoryHistory();
-  await rebuildHistory(history, journal.dir, clock.now() - MAX_SESSION_MS);
+  const sessions = new SessionReader({ history, dir: journal.dir, upToSeq: journal.head().seq, clock });
+  const prepare = async ({ policy }: Parts): Promise<void> => void (await sessions.reachBack(lookBackMs(policy)));
+  await prepare(loaded.value);
   const { store, gate } = openApprovals(options, journal, parts);
   const telemetry = createTelemetry({ clock, version: options.version, nodeVersion: process.version });
   const keeper = parts.use(new WorldKeeper({ config, parts: loaded.value, redactionKey, clock, log }));
@@ -154,6 +158,7 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
       ...options,
       parts: loaded.value,
       journal,
+      prepare,
       apply: (newConfig, newParts) => keeper.replace(newConfig, newParts),
       counted: (part, result) => telemetry.reloaded(part, result),
     }),

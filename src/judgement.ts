@@ -8,7 +8,7 @@ import { FaultError, passed, type Outcome } from './model/fault.ts';
 import type { SessionStep, Upstream } from './model/ports.ts';
 import type { CanonicalRequest, RawHead, RequestBody } from './model/request.ts';
 import type { AgentFacts } from './policy/context.ts';
-import { decide, type PolicySet } from './policy/policy-set.ts';
+import { decide, lookBackMs, type PolicySet } from './policy/policy-set.ts';
 import { redactActions, redactRawHead, redactRequest, type Redactor } from './redaction/redact.ts';
 import type { BodyLimits } from './request/body.ts';
 import type { RequestSettings } from './request/canonicalize.ts';
@@ -58,9 +58,10 @@ export function judgeIn(world: World, request: CanonicalRequest, body: RequestBo
 
 /** What the agent did lately, where plan rules ask for it. A history that cannot be told is a fault. */
 function sessionOf({ agent, policy }: World, { now, recent }: Moment): Outcome<readonly SessionStep[]> {
-  if (policy.plan.patterns.length === 0 && policy.plan.cumulative === null) return passed([]);
+  const backMs = lookBackMs(policy);
+  if (backMs === 0) return passed([]);
   try {
-    return passed(recent(agent.id, now - policy.sessionMs));
+    return passed(recent(agent.id, now - backMs));
   } catch (error) {
     if (error instanceof FaultError) return { ok: false, fault: error.fault };
     throw error;

@@ -31,6 +31,8 @@ export interface ReloadOptions {
   readonly parts: Parts;
   readonly journal: Journal;
   readonly log: Log;
+  /** Makes ready what a new version needs, before it comes into force. Where it rejects, the old one stays. */
+  readonly prepare: (parts: Parts) => Promise<void>;
   /** Brings a new version into force. Throws when it cannot be; the old one stays then. */
   readonly apply: (config: Config, parts: Parts) => void;
   readonly counted: (part: ReloadPart, result: 'loaded' | 'rejected') => void;
@@ -98,6 +100,7 @@ export class Reloader implements AsyncDisposable {
     let filesChanged = false;
     try {
       const next = await this.#load(notes);
+      await this.#options.prepare(next.parts);
       this.#options.apply(next.config, next.parts);
       filesChanged = JSON.stringify(filesOf(next.config)) !== JSON.stringify(filesOf(this.#config));
       this.#config = next.config;

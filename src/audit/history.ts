@@ -1,9 +1,5 @@
 import { FaultError } from '../model/fault.ts';
 import type { SessionHistory, SessionStep } from '../model/ports.ts';
-import { parseRecord, peekLine, readLine } from './chain.ts';
-import { readLines } from './lines.ts';
-import { readOpening } from './recovery-start.ts';
-import { listSegments, type Segment } from './segment.ts';
 
 /** Bounds of what is remembered of sessions. */
 export interface HistoryLimits {
@@ -44,6 +40,12 @@ const SUMMARY_REPEATS = 16;
 
 /** How much more is kept before it is cut, so that a full session does not move its arrays for every step. */
 const SLACK = 0.1;
+
+/** What a request did, before all that a history has of its agent. */
+export interface EarlierExchange {
+  readonly exchangeId: string;
+  readonly steps: readonly SessionStep[];
+}
 
 interface Session {
   /** The steps in the order in which they were added, and beside each its exchange. */
@@ -98,6 +100,24 @@ export class MemoryHistory implements SessionHistory {
       session.exchanges.push(exchangeId);
       session.newest = Math.max(session.newest, step.at);
     }
+    this.#keepWithin(session);
+  }
+
+  /** Puts what an agent did before in front of what is known of it; oldest first. */
+  addEarlier(agentId: string, earlier: readonly EarlierExchange[]): void {
+    const session = this.#sessionOf(agentId);
+    const steps = earlier.flatMap((exchange) => exchange.steps);
+    session.steps = [...steps, ...session.steps];
+    session.exchanges = [
+      ...earlier.flatMap((exchange) => exchange.steps.map(() => exchange.exchangeId)),
+      ...session.exchanges,
+    ];
+    session.newest = steps.reduce((newest, { at }) => Math.max(newest, at), session.newest);
+    session.inOrder = session.steps.every(({ at }, index) => index === 0 || at >= (session.steps[index - 1]?.at ?? at));
+    this.#keepWithin(session);
+  }
+
+  #keepWithin(session: Session): void {
     this.#forget(session);
     const tooMany = session.steps.length - this.#limits.stepsPerAgent;
     if (tooMany > this.#limits.stepsPerAgent * SLACK) this.#summarize(session, tooMany);
@@ -177,41 +197,4 @@ function firstSince(steps: readonly SessionStep[], since: number): number {
     else high = middle;
   }
   return low;
-}
-
-/**
- * Fills a history from the journal in `dir`: the steps of every intent since `since` (milliseconds since the epoch),
- * but for those whose request was refused after all. Returns how many intents there were.
- */
-export async function rebuildHistory(history: SessionHistory, dir: string, since: number): Promise<number> {
-  const from = new Date(since).toISOString();
-  let intents = 0;
-  for (const segment of await segmentsSince(dir, from)) {
-    for await (const { bytes } of readLines(segment.path)) {
-      const front = peekLine(bytes);
-      if (front === null || front.time < from || (front.kind !== 'intent' && front.kind !== 'refusal')) continue;
-      if (readLine(bytes).kind !== 'intact') continue;
-      const record = parseRecord(bytes);
-      if (record.kind === 'refusal') history.remove(record.agentId, record.exchangeId);
-      if (record.kind !== 'intent') continue;
-      const at = Date.parse(record.time);
-      history.add(
-        record.agentId,
-        record.exchangeId,
-        record.steps.map(({ type, riskLevel }) => ({ at, type, riskLevel })),
-      );
-      intents += 1;
-    }
-  }
-  return intents;
-}
-
-/** The segments that may hold records since a time: a segment says in its first record how new those before it are. */
-async function segmentsSince(dir: string, from: string): Promise<readonly Segment[]> {
-  const all = await listSegments(dir);
-  for (const [index, segment] of [...all.entries()].toReversed()) {
-    const opening = await readOpening(segment);
-    if (opening !== null && opening.newest < from) return all.slice(index);
-  }
-  return all;
 }

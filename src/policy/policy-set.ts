@@ -54,6 +54,11 @@ export function createPolicySet(baseline: PolicyFile | null, overlays: readonly 
   };
 }
 
+/** How far back plan rules look over what one agent did before; 0 where none does. Milliseconds. */
+export function lookBackMs({ plan, sessionMs }: PolicySet): number {
+  return plan.patterns.length === 0 && plan.cumulative === null ? 0 : sessionMs;
+}
+
 function joinRules(
   baseline: PolicyFile | null,
   overlay: Pick<PolicyFile, 'rules' | 'defaults'> | null,

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { throughProxy } from '../support/agent.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
@@ -29,6 +31,24 @@ describe('plan rules over a session', () => {
       expect.objectContaining({ rule: 'exfiltration', risk_level: 'critical' }),
     ]);
     expect(upstream.seen.map(({ method }) => method)).toEqual(['POST', 'GET']);
+    await second[Symbol.asyncDispose]();
+    await upstream[Symbol.asyncDispose]();
+  });
+
+  it('that come with a reload count what the agent did before the restart, when no policy looked back', async () => {
+    const upstream = await startHttpUpstream();
+    const config = `agent: {id: a}\nupstream: {allow: ["127.0.0.1:${upstream.port}"]}`;
+    const without = 'version: "1"\nrules:\n  - {name: all, risk_level: low, approval: auto}\n';
+    const first = await startGatewayProcess({ policy: without, config });
+    expect((await throughProxy(first.port, `${upstream.origin}/customers`)).status).toBe(200);
+    await first.stop('SIGKILL');
+    const second = await first.restart();
+    const send = async (): Promise<unknown> =>
+      (await throughProxy(second.port, `${upstream.origin}/out`, { body: { secret: 'x' } })).json['code'];
+    expect(await send()).toBeUndefined();
+    await writeFile(join(second.folder, 'policy.yaml'), POLICY);
+    await second.logged('policy.loaded');
+    expect(await send()).toBe('policy-block');
     await second[Symbol.asyncDispose]();
     await upstream[Symbol.asyncDispose]();
   });

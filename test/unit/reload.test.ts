@@ -49,7 +49,10 @@ interface World {
   readonly options: ReloadOptions;
 }
 
-async function world(apply: (parts: Parts) => void = () => undefined): Promise<World> {
+async function world(
+  apply: (parts: Parts) => void = () => undefined,
+  prepare: (parts: Parts) => Promise<void> = () => Promise.resolve(),
+): Promise<World> {
   const configFile = join(folder, 'gateway.yaml');
   const config = valueOf(loadConfig('version: 1\npolicy: {files: [policy.yaml]}\n', configFile, {}));
   const parts = valueOf(await loadParts(config, null));
@@ -63,6 +66,9 @@ async function world(apply: (parts: Parts) => void = () => undefined): Promise<W
     parts,
     journal,
     log: keptLog(),
+    prepare: async (next: Parts) => {
+      await prepare(next);
+    },
     apply: (_config: Config, next: Parts) => {
       apply(next);
       applied.push(next.policy.files[0]?.rules[0]?.approval ?? '');
@@ -112,6 +118,26 @@ describe('a policy that changes', () => {
     await reloader.start();
     expect(reloader.status('config').detail).toMatch(/not applied: the certificate is missing/u);
     expect(journal.records).toMatchObject([{ kind: 'lifecycle', event: 'config-rejected' }]);
+  });
+
+  it('comes into force once what it needs is ready, and not where that cannot be had', async () => {
+    const order: string[] = [];
+    const { applied, options } = await world(
+      () => void order.push('applied'),
+      async ({ policy }) => {
+        await Promise.resolve();
+        order.push('ready');
+        if (policy.files[0]?.rules[0]?.approval === 'approve') throw new Error('EIO: the journal cannot be read');
+      },
+    );
+    await writeFile(join(folder, 'policy.yaml'), policyOf('block'));
+    reloader = new Reloader(options);
+    await reloader.start();
+    expect(order).toEqual(['ready', 'applied']);
+    await writeFile(join(folder, 'policy.yaml'), policyOf('approve'));
+    await until(() => reloader?.status('config').ok === false);
+    expect(reloader.status('config').detail).toMatch(/not applied: EIO: the journal cannot be read/u);
+    expect(applied.at(-1)).toBe('block');
   });
 
   it('says nothing of files that are as they were loaded', async () => {

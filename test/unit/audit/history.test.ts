@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { HISTORY_LIMITS, MemoryHistory, rebuildHistory } from '../../../src/audit/history.ts';
+import { HISTORY_LIMITS, MemoryHistory } from '../../../src/audit/history.ts';
 import { FaultError } from '../../../src/model/fault.ts';
 import type { SessionStep } from '../../../src/model/ports.ts';
-import { fixedClock, intent, NOON, outcome, refusal } from './bodies.ts';
-import { open, temporaryDirectories } from './temporary.ts';
+import { NOON } from './bodies.ts';
 
-const directory = temporaryDirectories();
 const HOUR = 3_600_000;
 
 function step(type: string, at = NOON): SessionStep {
@@ -80,32 +78,5 @@ describe('the history of a session when the clock is set back', () => {
     expect(history.recent('a', NOON + 3).map(({ type }) => type)).toEqual(['at-5', 'at-9']);
     history.remove('a', 'x-0');
     expect(history.recent('a', NOON).map(({ type }) => type)).toEqual(['at-0', 'at-9']);
-  });
-});
-
-describe('the history after a restart', () => {
-  it('has the intents of the window, without those whose request was refused after all', async () => {
-    const dir = directory();
-    const clock = fixedClock();
-    const journal = await open(dir, { clock });
-    const steps = [
-      { type: 'export', riskLevel: 'high' as const },
-      { type: 'read', riskLevel: 'low' as const },
-    ];
-    await journal.append(intent('too old', { steps }), 'written');
-    clock.advance(2 * HOUR);
-    await journal.append(intent('kept', { steps }), 'written');
-    await journal.append(outcome('kept'), 'written');
-    await journal.append(intent('withdrawn', { steps }), 'written');
-    await journal.append(refusal('withdrawn'), 'written');
-    await journal.append(refusal('blocked'), 'written');
-    await journal.close();
-    const history = new MemoryHistory();
-    expect(await rebuildHistory(history, dir, clock.now() - HOUR)).toBe(2);
-    expect(history.recent('agent-a', NOON)).toEqual(steps.map((found) => ({ ...found, at: NOON + 2 * HOUR })));
-  });
-
-  it('is empty where there is no journal yet', async () => {
-    expect(await rebuildHistory(new MemoryHistory(), `${directory()}/none`, NOON)).toBe(0);
   });
 });

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MemoryHistory, rebuildHistory } from '../../../src/audit/history.ts';
+import { MemoryHistory } from '../../../src/audit/history.ts';
+import { SessionReader } from '../../../src/audit/session-reader.ts';
 import { fixedClock, intent, keptLog, NOON } from './bodies.ts';
 import { faultyDisk } from './faulty-disk.ts';
 import { allRecords, editLines, FIRST, SECOND, segmentsIn, verify, written } from './signed-journal.ts';
@@ -154,7 +155,8 @@ describe('segments', () => {
     // The old segment is not even opened.
     writeFileSync(join(dir, FIRST), readFileSync(join(dir, FIRST), 'utf8').replaceAll('"time":"2026', '"time":"2096'));
     const history = new MemoryHistory();
-    expect(await rebuildHistory(history, dir, NOON + 1_800_000)).toBe(1);
+    const reader = new SessionReader({ history, dir, upToSeq: 100, clock });
+    expect(await reader.reachBack(1_800_000)).toBe(1);
     expect(history.recent('agent-a', NOON)).toHaveLength(1);
   });
 });
@@ -180,6 +182,7 @@ describe('a clock that is set back', () => {
     expect(await verify(dir, { keys })).toMatchObject({ ok: true });
     // The segment of the later time is read, although every segment after it begins before.
     const history = new MemoryHistory();
-    expect(await rebuildHistory(history, dir, NOON - 3_600_000)).toBe(1);
+    const reader = new SessionReader({ history, dir, upToSeq: 100, clock: fixedClock() });
+    expect(await reader.reachBack(3_600_000)).toBe(1);
   });
 });
