@@ -1,4 +1,5 @@
 import { chmod, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Clock, Journal, Log } from '../model/ports.ts';
 import type { AuditRecord, RecordBody, RemovedPrefix } from '../model/record.ts';
 import { JOURNAL_LIMITS, type JournalLimits } from './append-queue.ts';
@@ -12,7 +13,7 @@ import type { SinkCursor } from './sink.ts';
 import { RollingWriter } from './rolling-writer.ts';
 import type { SigningKeys } from './signing-key.ts';
 import { Upkeep, type UpkeepOptions, type UpkeepSettings } from './upkeep.ts';
-import { nodeDisk, type JournalDisk, type JournalPosition } from './segment.ts';
+import { nodeDisk, syncDirectory, type JournalDisk, type JournalPosition } from './segment.ts';
 
 export interface JournalOptions {
   /** The directory of the journal; created with mode 0700. */
@@ -75,6 +76,7 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   const { dir, clock, log } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await chmod(dir, 0o700);
+  await syncDirectory(dirname(dir));
   const time = new Date(clock.now()).toISOString();
   const lock = lockDirectory(dir, { pid: options.pid, since: time });
   try {

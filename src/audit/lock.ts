@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { messageOf } from './append-queue.ts';
 import { createPrivateFile } from './private-file.ts';
 
 /** The journal is in use by another process. */
@@ -20,7 +21,8 @@ export interface LockOwner {
 /**
  * Takes the lock of a journal directory and holds it until `release`. The lock is an SQLite write lock on a file of its
  * own: the kernel drops it with the process, also after kill -9 and across pid namespaces, where a file with a pid in
- * it would lie (the gateway of a container is pid 1 every time). Throws `JournalLockedError`.
+ * it would lie (the gateway of a container is pid 1 every time). Throws `JournalLockedError`, or an error that says why
+ * nobody can take it: a disk that is full or read-only.
  */
 export function lockDirectory(dir: string, owner: LockOwner): { readonly release: () => void } {
   const path = join(dir, 'lock.db');
@@ -34,12 +36,21 @@ export function lockDirectory(dir: string, owner: LockOwner): { readonly release
   } catch (error) {
     const holder = describeHolder(database);
     database.close();
+    if (!isBusy(error))
+      throw new Error(`the lock of the journal in ${dir} cannot be taken: ${messageOf(error)}`, { cause: error });
     throw new JournalLockedError(
       `expected to be the only writer of the journal in ${dir}, but ${holder} writes it; stop that one or use another data folder`,
       { cause: error },
     );
   }
   return { release: () => database.close() };
+}
+
+/** SQLITE_BUSY; the byte above it says of what kind (https://www.sqlite.org/rescode.html). */
+const SQLITE_BUSY = 5;
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
 }
 
 function describeHolder(database: DatabaseSync): string {

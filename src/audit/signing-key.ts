@@ -8,9 +8,10 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Digest } from '../model/brand.ts';
 import { digestOf } from './chain.ts';
-import { isMissing } from './segment.ts';
+import { isMissing, syncDirectory } from './segment.ts';
 
 /** Signs the checkpoints of a journal. */
 export interface JournalSigner {
@@ -66,14 +67,15 @@ async function makeKey(file: string): Promise<void> {
   }
   const made = `${file}.${randomUUID()}.new`;
   const { privateKey } = generateKeyPairSync('ed25519');
-  await writeFile(made, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flush: true });
   try {
+    await writeFile(made, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flush: true });
     await link(made, file);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   } finally {
     await rm(made, { force: true });
   }
+  await syncDirectory(dirname(file));
 }
 
 /** What was wrong with the file is not told in detail: the message of a parser might repeat what it holds. */
@@ -103,8 +105,14 @@ async function knownKeys(file: string): Promise<PublicKeys> {
 async function writePublicKeys(file: string, keys: readonly KeyObject[]): Promise<void> {
   const next = `${file}.${randomUUID()}.new`;
   const text = keys.map((key) => key.export({ type: 'spki', format: 'pem' })).join('');
-  await writeFile(next, text, { mode: 0o600, flush: true });
-  await rename(next, file);
+  try {
+    await writeFile(next, text, { mode: 0o600, flush: true });
+    await rename(next, file);
+  } catch (error) {
+    await rm(next, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(file));
 }
 
 const PEM = /-----BEGIN PUBLIC KEY-----[\s\S]*?-----END PUBLIC KEY-----/gu;

@@ -14,7 +14,9 @@ export type Tail =
 
 /**
  * The smallest unit that a disk writes: a run of zeros at least this long, or from such a border to the end of the file,
- * is a block that was never written. A single zero is not: the journal writes none, so that one was put there.
+ * is a block that was never written. So are zeros from the end of a record to such a border or the end of the file: the
+ * file was made longer, and its newest block is still the one from before. A single zero anywhere else is not: the journal
+ * writes none, so that one was put there.
  */
 const SECTOR_BYTES = 512;
 
@@ -67,6 +69,8 @@ function depthChange(character: string): number {
 
 function hasUnwrittenBlock(data: Buffer, start: number): boolean {
   if (data.includes(Buffer.alloc(SECTOR_BYTES))) return true;
+  const firstOther = data.findIndex((byte) => byte !== 0);
+  if (firstOther === -1 || (firstOther > 0 && (start + firstOther) % SECTOR_BYTES === 0)) return true;
   const zerosFrom = withoutZeros(data).length;
   return zerosFrom < data.length && (start + zerosFrom) % SECTOR_BYTES === 0;
 }

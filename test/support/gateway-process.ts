@@ -17,6 +17,16 @@ export interface GatewayFiles {
   readonly env?: { readonly [name: string]: string };
   /** The program, where it is another than the built product. */
   readonly entry?: string;
+  /** A folder that is there already; a new one where none is named. */
+  readonly folder?: string;
+  /** Where it runs, given its folder, when that is another place than the test's own. */
+  readonly elsewhere?: (folder: string) => Promise<Elsewhere>;
+}
+
+/** A place with other mounts: the command that leads there, and where the root of its files is seen from here. */
+export interface Elsewhere {
+  readonly command: readonly string[];
+  readonly root: string;
 }
 
 /** A gateway that runs as a process of its own, as its users run it. */
@@ -54,7 +64,7 @@ const ENTRY = resolve('dist/aegis-gateway.mjs');
 
 /** Starts a gateway in a folder of its own. Fails with its output when it does not get ready. */
 export async function startGatewayProcess(given: GatewayFiles): Promise<GatewayProcess> {
-  const folder = await mkdtemp(join(tmpdir(), 'aegis-gw-'));
+  const folder = given.folder ?? (await mkdtemp(join(tmpdir(), 'aegis-gw-')));
   const lines = [
     'version: 1',
     `listeners: {data: "${given.listenOn ?? '127.0.0.1:0'}", admin: "127.0.0.1:0"}`,
@@ -70,18 +80,24 @@ export async function startGatewayProcess(given: GatewayFiles): Promise<GatewayP
   }
   for (const [name, text] of Object.entries(given.files ?? {})) await writeFile(join(folder, name), text);
   await writeFile(join(folder, 'gateway.yaml'), `${lines.join('\n')}\n${given.config ?? ''}\n`);
-  return await startIn(folder, given.env ?? {}, given.entry ?? ENTRY);
+  const elsewhere = (await given.elsewhere?.(folder)) ?? HERE;
+  return await startIn({ folder, env: given.env ?? {}, entry: given.entry ?? ENTRY, elsewhere });
 }
 
-async function startIn(
-  folder: string,
-  env: { readonly [name: string]: string },
-  entry: string,
-): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [entry, 'serve', '--config', join(folder, 'gateway.yaml')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
+const HERE: Elsewhere = { command: [], root: '' };
+
+interface Started {
+  readonly folder: string;
+  readonly env: { readonly [name: string]: string };
+  readonly entry: string;
+  readonly elsewhere: Elsewhere;
+}
+
+async function startIn(given: Started): Promise<GatewayProcess> {
+  const { folder, env, entry, elsewhere } = given;
+  const command = [process.execPath, entry, 'serve', '--config', join(folder, 'gateway.yaml')];
+  const [program = '', ...rest] = [...elsewhere.command, ...command];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const log: LogLine[] = [];
   const waiting = new Map<string, ((line: LogLine) => void)[]>();
   let output = '';
@@ -108,7 +124,7 @@ async function startIn(
     child.kill(signal);
     return await exited;
   };
-  const dataDir = join(folder, 'data');
+  const dataDir = `${elsewhere.root}${join(folder, 'data')}`;
   return {
     folder,
     dataDir,
@@ -119,7 +135,7 @@ async function startIn(
     logged,
     cli: async (...args) => await runCli([...args, '--data-dir', dataDir]),
     stop,
-    restart: async () => await startIn(folder, env, entry),
+    restart: async () => await startIn(given),
     [Symbol.asyncDispose]: async () => {
       await stop('SIGKILL');
       await rm(folder, { recursive: true, force: true });

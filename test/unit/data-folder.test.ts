@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,6 +24,12 @@ describe('the data folder', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(folder, 'redaction.key')).mode & 0o777).toBe(0o600);
     expect(log.events).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['redaction.key']);
+  });
+
+  it('is refused where its key is none, rather than given another: digests would not be comparable', async () => {
+    writeFileSync(join(base, 'redaction.key'), 'short');
+    await expect(open(base)).rejects.toThrow(/expected a key of 32 bytes in \S+, found 5/u);
   });
 
   it('is warned of when others can write it: they could swap the files in it', async () => {

@@ -68,6 +68,6 @@ describe('docs/audit.md', () => {
     expect(page).toContain('has not answered for ten seconds');
     expect([MAX_SESSION_STEPS, MAX_SESSION_MS / 3_600_000]).toEqual([20_000, 24]);
     expect(page).toContain('newest 20,000 steps');
-    expect(page).toContain('intents of the last 24 hours');
+    expect(page).toContain('look back, 24 hours at most');
   });
 });

@@ -152,6 +152,16 @@ describe('the lock of a journal', () => {
     await journal.close();
   });
 
+  it('that cannot be taken for another reason is not said to be held by anybody', async () => {
+    const dir = directory();
+    writeFileSync(
+      join(dir, 'lock.db'),
+      'this is no database, and long enough to look like the header of one'.repeat(4),
+    );
+    await expect(open(dir)).rejects.toThrow(/the lock of the journal in \S+ cannot be taken: file is not a database/u);
+    await expect(open(dir)).rejects.not.toBeInstanceOf(JournalLockedError);
+  });
+
   it('is not given up by a failed start', async () => {
     const dir = directory();
     writeFileSync(join(dir, '00000001.jsonl'), 'this is no record\n');

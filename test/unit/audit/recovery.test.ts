@@ -85,11 +85,21 @@ describe('opening a journal after a crash', () => {
   it.each([
     ['a block of zeros', Buffer.alloc(600)],
     ['a record that ends in a block of zeros', Buffer.concat([Buffer.from('{"v":1,"seq":4'), Buffer.alloc(512)])],
+    ['a file that was made longer, and its block not written', Buffer.alloc(7)],
   ])('takes %s for what a disk never wrote', async (_, bytes) => {
     const { dir } = await written();
     appendFileSync(segmentIn(dir), bytes);
     const journal = await open(dir);
     expect(journal.recovered.tornBytes).toBe(bytes.length);
+    await journal.close();
+  });
+
+  it('takes zeros from the end of a record to the next block for what a disk never wrote, whatever follows', async () => {
+    const { dir, text } = await written();
+    const zeros = Buffer.alloc(512 - (Buffer.byteLength(text) % 512));
+    appendFileSync(segmentIn(dir), Buffer.concat([zeros, Buffer.from('of a record"}\n{"v":1')]));
+    const journal = await open(dir);
+    expect(journal.recovered).toMatchObject({ tornBytes: zeros.length + 20, head: { seq: 3 } });
     await journal.close();
   });
 
@@ -160,6 +170,11 @@ describe('opening a journal that was changed', () => {
       'a zero in place of the last line feed',
       (text) => `${text.trimEnd()}\u0000`,
       '00000001.jsonl:3: the last line is neither',
+    ],
+    [
+      'zeros behind the last record, and another record behind them',
+      (text, [, , third]) => `${text}\u0000\u0000\n${third}\n`,
+      '00000001.jsonl:4: ',
     ],
     [
       'zeros in place of an earlier record',
