@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { openAgentSide } from './agent-side.ts';
 import { startAdmin } from './admin/admin-server.ts';
 import { startControl } from './admin/control-socket.ts';
-import { createDecider } from './approval/decider.ts';
+import { createDecider, type Decide } from './approval/decider.ts';
 import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approval/gate.ts';
 import { openLocalStore, type LocalStore } from './approval/local-store.ts';
+import { steadyClock } from './approval/steady-clock.ts';
 import { MemoryHistory } from './audit/history.ts';
 import type { OpenedJournal } from './audit/journal.ts';
 import { SessionReader } from './audit/session-reader.ts';
@@ -56,10 +57,14 @@ export interface Gateway extends AsyncDisposable {
   readonly controlSocket: string;
 }
 
-/** Everything that keeps state, opened before anything listens. */
-interface Foundation extends AuditTrail {
+interface Approvals {
   readonly store: LocalStore;
   readonly gate: SweptGate;
+  readonly decide: Decide;
+}
+
+/** Everything that keeps state, opened before anything listens. */
+interface Foundation extends AuditTrail, Approvals {
   readonly history: MemoryHistory;
   readonly keeper: WorldKeeper;
   readonly reloader: Reloader;
@@ -84,8 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function startParts(options: GatewayOptions, parts: AsyncDisposableStack): Promise<Gateway> {
   const { config, log, clock } = options;
   const foundation = await layFoundation(options, parts);
-  const { journal, store, telemetry, feed, sinks, anchors } = foundation;
-  const decide = createDecider(store, clock, async (event) => void (await journal.append(event, 'synced')));
+  const { journal, store, decide, telemetry, feed, sinks, anchors } = foundation;
   const control = parts.use(await startControl(join(config.data_dir, 'control.sock'), { approvals: store, decide }));
   const agentSide = await openAgentSide({
     config,
@@ -150,7 +154,7 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   const sessions = new SessionReader({ history, dir: journal.dir, upToSeq: journal.head().seq, clock });
   const prepare = async ({ policy }: Parts): Promise<void> => void (await sessions.reachBack(lookBackMs(policy)));
   await prepare(loaded.value);
-  const { store, gate } = openApprovals(options, journal, parts);
+  const approvals = openApprovals(options, journal, parts);
   const telemetry = createTelemetry({ clock, version: options.version, nodeVersion: process.version });
   const keeper = parts.use(new WorldKeeper({ config, parts: loaded.value, redactionKey, clock, log }));
   const reloader = parts.use(
@@ -164,14 +168,15 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
     }),
   );
   await reloader.start();
-  return { ...trail, store, gate, history, keeper, reloader, telemetry };
+  return { ...trail, ...approvals, history, keeper, reloader, telemetry };
 }
 
 function openApprovals(
-  { config, clock, log }: GatewayOptions,
+  { config, clock: machine, log }: GatewayOptions,
   journal: OpenedJournal,
   parts: AsyncDisposableStack,
-): { readonly store: LocalStore; readonly gate: SweptGate } {
+): Approvals {
+  const clock = steadyClock(machine);
   const file = join(config.data_dir, 'approvals.db');
   const store = parts.use(openLocalStore({ file, clock, retentionMs: config.approvals.retention }));
   const onEvent = async (event: Parameters<Parameters<typeof createDecider>[2]>[0]): Promise<void> =>
@@ -182,7 +187,7 @@ function openApprovals(
   }, SWEEP_INTERVAL_MS);
   timer.unref();
   parts.defer(() => clearInterval(timer));
-  return { store, gate };
+  return { store, gate, decide: createDecider(store, clock, onEvent) };
 }
 
 function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundation, tls: TlsHooks): DataListener {
