@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { JournalPosition } from './segment.ts';
 import { cursorFits } from './sink-reader.ts';
 import type { SinkCursor } from './sink.ts';
 import { SqliteReader } from './sqlite-reader.ts';
@@ -25,10 +26,15 @@ export function knownEndOf(databasePath: string): SinkCursor | null {
 
 /**
  * Why a journal cannot be the whole of what it was: it does not hold the newest record that the audit database has.
- * Null where it does, or where nothing is known.
+ * Null where it does, or where nothing is known. `end`: where the journal is to be cut off, if anywhere.
  */
-export async function cutProblem(dir: string, known: SinkCursor | null): Promise<string | null> {
-  if (known === null || (await cursorFits(dir, known))) return null;
+export async function cutProblem(
+  dir: string,
+  known: SinkCursor | null,
+  end: JournalPosition | null = null,
+): Promise<string | null> {
+  const within = known === null || end === null || known.segment !== end.segment || known.end <= end.offset;
+  if (known === null || (within && (await cursorFits(dir, known)))) return null;
   return (
     `the audit database has records of segment ${known.segment} up to byte ${known.end} that the journal does not hold: ` +
     'records were cut off, or files of the journal were removed or replaced'

@@ -6,7 +6,7 @@ import { CHAIN_START, type ChainHead, type LineHead } from './chain.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { cutProblem } from './known-end.ts';
 import { startOf } from './recovery-start.ts';
-import { listSegments, segmentOf, type Segment } from './segment.ts';
+import { listSegments, segmentOf, type JournalPosition, type Segment } from './segment.ts';
 import type { PublicKeys } from './signing-key.ts';
 import type { SinkCursor } from './sink.ts';
 import { keepTornBytes, readTail, type Tail } from './torn-tail.ts';
@@ -84,7 +84,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     }
     const tail = await tailAt(step, newest, state);
     if (tail.kind !== 'changed') {
-      await noteCut(options, state);
+      await noteCut(options, state, endBefore(step, tail));
       if (state.breaks.length === 0) return await mend(options, newest, { state, tail });
     }
     noteStep(options, state, step);
@@ -95,10 +95,15 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     : goOn(options.dir, all.at(-1) ?? newest, state);
 }
 
+/** Where the journal is to be cut off; null where it is not. */
+function endBefore(step: ChainStep, tail: Tail): JournalPosition | null {
+  return tail.kind === 'torn' ? { segment: step.segment.number, offset: step.line.start } : null;
+}
+
 /** A cut leaves a chain that is whole; where it is not, the first break says more. */
-async function noteCut(options: RecoveryOptions, state: ChainState): Promise<void> {
+async function noteCut(options: RecoveryOptions, state: ChainState, end: JournalPosition | null = null): Promise<void> {
   if (state.breaks.length > 0) return;
-  const problem = await cutProblem(options.dir, options.knownEnd);
+  const problem = await cutProblem(options.dir, options.knownEnd, end);
   if (problem !== null) noteBreak(options, state, { place: options.dir, problem });
 }
 

@@ -37,7 +37,22 @@ export async function readTail(path: string, start: number, before: ChainHead): 
     }
     if (beginsOneObject(bytes)) return { kind: 'torn', bytes };
   }
+  if (beginsUnwritten(bytes, start)) return { kind: 'torn', bytes };
   return hasUnwrittenBlock(bytes, start) && !hasRecord(bytes) ? { kind: 'torn', bytes } : { kind: 'changed' };
+}
+
+/**
+ * True when the first line behind the last good record goes over into blocks that were never written. A disk writes blocks
+ * in any order, so that whole records may stand behind them: none of them was on the disk for sure, and what is known to
+ * have been there is compared with elsewhere (`cutProblem`).
+ */
+function beginsUnwritten(data: Buffer, start: number): boolean {
+  const from = data.indexOf(0);
+  if (from === -1 || data.subarray(0, from).includes(LINE_FEED)) return false;
+  const length = data.subarray(from).findIndex((byte) => byte !== 0);
+  const to = length === -1 ? data.length : from + length;
+  const begins = from === 0 || (start + from) % SECTOR_BYTES === 0;
+  return begins && (to === data.length || (start + to) % SECTOR_BYTES === 0);
 }
 
 /**
@@ -69,8 +84,6 @@ function depthChange(character: string): number {
 
 function hasUnwrittenBlock(data: Buffer, start: number): boolean {
   if (data.includes(Buffer.alloc(SECTOR_BYTES))) return true;
-  const firstOther = data.findIndex((byte) => byte !== 0);
-  if (firstOther === -1 || (firstOther > 0 && (start + firstOther) % SECTOR_BYTES === 0)) return true;
   const zerosFrom = withoutZeros(data).length;
   return zerosFrom < data.length && (start + zerosFrom) % SECTOR_BYTES === 0;
 }

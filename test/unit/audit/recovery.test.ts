@@ -306,6 +306,20 @@ describe('a journal from which records were cut off', () => {
   }
   const wait = (): Promise<void> => Promise.resolve();
 
+  it('is not taken for torn where a block that was known to be on the disk is zeros, and a known record stands behind it', async () => {
+    const { dir, segment, lines, knownEnd } = await followed();
+    const bytes = readFileSync(segment);
+    const second = Buffer.byteLength(lines[0] ?? '') + 1;
+    bytes.fill(0, second, Math.ceil(second / 512) * 512);
+    writeFileSync(segment, bytes);
+    await expect(open(dir, { knownEnd })).rejects.toThrow('records were cut off');
+    expect(readFileSync(segment)).toEqual(bytes);
+    // Nobody knows of it without the database: what stands behind is kept in a file of its own.
+    const journal = await open(dir);
+    expect(journal.recovered).toMatchObject({ head: { seq: 1 }, tornBytes: bytes.length - second });
+    await journal.close();
+  });
+
   it.each([
     [
       'its last line',
