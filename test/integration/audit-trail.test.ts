@@ -83,7 +83,7 @@ describe('the end of a journal', () => {
       0,
       expect.stringMatching(/proven up to the anchor.*end unproven for the/u),
     ]);
-  });
+  }, 90_000);
 });
 
 describe('a journal of many segments', () => {

@@ -51,7 +51,7 @@ describe('plan rules over a session', () => {
     expect(await send()).toBe('policy-block');
     await second[Symbol.asyncDispose]();
     await upstream[Symbol.asyncDispose]();
-  });
+  }, 90_000);
 
   it('lets exactly one of two calls pass that would break one together', async () => {
     const upstream = await startHttpUpstream();
