@@ -1,4 +1,4 @@
-import { Decimal, isList, isMap, type Value } from './value.ts';
+import { Decimal, isList, isMap, type Value, type ValueMap } from './value.ts';
 
 /**
  * The canonical JSON text of a value, after RFC 8785: no white space, keys sorted by UTF-16 code units (section
@@ -6,16 +6,50 @@ import { Decimal, isList, isMap, type Value } from './value.ts';
  * rounded to doubles (3.2.2.3): two requests that differ in a digit must not share a fingerprint.
  */
 export function canonicalText(value: Value): string {
+  if (typeof value === 'string') return quoted(value);
   if (value === null || typeof value === 'boolean') return String(value);
-  if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Decimal) return value.text;
-  if (isList(value)) return `[${value.map(canonicalText).join(',')}]`;
-  if (isMap(value)) {
-    const keys = [...value.keys()].sort(byCodeUnit);
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonicalText(value.get(key) ?? null)}`).join(',')}}`;
-  }
+  if (isList(value)) return listText(value);
+  if (isMap(value)) return mapText(value);
   return value satisfies never;
+}
+
+// Text is put behind text, which takes half the time of joining a list of parts.
+function listText(list: readonly Value[]): string {
+  let text = '[';
+  for (let at = 0; at < list.length; at += 1) text += `${at === 0 ? '' : ','}${canonicalText(list[at] ?? null)}`;
+  return `${text}]`;
+}
+
+function mapText(map: ValueMap): string {
+  let text = '{';
+  for (const key of keysInOrder(map)) {
+    text += `${text === '{' ? '' : ','}${quoted(key)}:${canonicalText(map.get(key) ?? null)}`;
+  }
+  return `${text}}`;
+}
+
+/** Texts of these characters have no escapes. To find that out pays for short ones; the platform is fast with long ones. */
+const WITHOUT_ESCAPES = /^[ !#-[\]-~]{0,32}$/;
+
+function quoted(text: string): string {
+  return WITHOUT_ESCAPES.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+/** More keys are left to the platform, which sorts in less than quadratic time. */
+const MAX_KEYS_BY_INSERTION = 16;
+
+/** The keys of a mapping, sorted by UTF-16 code units. */
+export function keysInOrder(map: ValueMap): string[] {
+  if (map.size > MAX_KEYS_BY_INSERTION) return [...map.keys()].sort(byCodeUnit);
+  const keys: string[] = [];
+  for (const key of map.keys()) {
+    let at = keys.length;
+    for (; at > 0 && key < (keys[at - 1] ?? ''); at -= 1) keys[at] = keys[at - 1] ?? '';
+    keys[at] = key;
+  }
+  return keys;
 }
 
 function byCodeUnit(left: string, right: string): number {

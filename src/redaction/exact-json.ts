@@ -1,47 +1,62 @@
-import { Decimal, isList, isMap, type Json, type Value, type ValueMap } from '../model/value.ts';
+import type { Decimal, Json } from '../model/value.ts';
+import type { Form, Scalar } from './value-view.ts';
 
 /**
- * A value as `JSON.stringify` writes it, without loss: a number that a double cannot hold with all its digits becomes
- * text. Keys keep
- * their order, but for those that are array indices, which the language puts first.
+ * Makes JSON as `JSON.stringify` writes it, without loss: a number that a double cannot hold with all its digits becomes
+ * text. Keys keep their order, but for those that are array indices, which the language puts first.
  */
-export function exactJson(value: Value): Json {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
-  if (typeof value === 'bigint') return exactInteger(value);
-  if (value instanceof Decimal) return exactDecimal(value);
-  if (isList(value)) return value.map(exactJson);
-  if (isMap(value)) return exactMembers(value);
-  return value satisfies never;
+export class JsonForm implements Form<Json> {
+  #mostBytes = 0;
+
+  /**
+   * At least the length of all that was made, in bytes of UTF-8 and told without writing it: what is far below a bound
+   * need not be measured.
+   */
+  get mostBytes(): number {
+    return this.#mostBytes;
+  }
+
+  scalar(value: Scalar): Json {
+    const made = exactScalar(value);
+    if (typeof made === 'string') return this.#counted(made);
+    this.#mostBytes += MOST_BYTES_OF_SCALAR;
+    return made;
+  }
+
+  list(items: readonly Json[]): Json {
+    this.#mostBytes += items.length + 2;
+    return items;
+  }
+
+  map(keys: readonly string[], members: readonly Json[]): Json {
+    const made: Record<string, Json> = {};
+    for (let at = 0; at < keys.length; at += 1) {
+      const key = this.#counted(keys[at] ?? '');
+      const value = members[at] ?? null;
+      // By assignment, this one name would mean something else.
+      if (key === '__proto__') Object.defineProperty(made, key, { value, ...MEMBER });
+      else made[key] = value;
+    }
+    this.#mostBytes += keys.length * 2 + 2;
+    return made;
+  }
+
+  #counted(text: string): string {
+    this.#mostBytes += text.length * MOST_BYTES_OF_CHARACTER + 2;
+    return text;
+  }
 }
 
-function exactMembers(map: ValueMap): Json {
-  const members: [string, Json][] = [];
-  for (const [key, member] of map) members.push([key, exactJson(member)]);
-  // Not by assignment: `__proto__` is a name like any other.
-  return Object.fromEntries(members);
-}
-
-/**
- * At least the length of a value's JSON in bytes of UTF-8, told without writing it: what is far below a bound need not
- * be measured.
- */
-export function mostBytes(json: Json): number {
-  if (typeof json === 'string') return json.length * MOST_BYTES_OF_CHARACTER + 2;
-  if (typeof json !== 'object' || json === null) return MOST_BYTES_OF_SCALAR;
-  let bytes = 2;
-  if (isJsonList(json)) for (const item of json) bytes += mostBytes(item) + 1;
-  else for (const key in json) bytes += mostBytes(key) + mostBytes(json[key] ?? null) + 2;
-  return bytes;
-}
-
+const MEMBER = { enumerable: true, configurable: true, writable: true } as const;
 /** A control character, or half of a surrogate pair, as an escape. */
 const MOST_BYTES_OF_CHARACTER = 6;
-/** `-1.7976931348623157e+308` */
-const MOST_BYTES_OF_SCALAR = 24;
+/** `-0.0000010051130683194853`: down to the millionth, a double is written without an exponent. */
+const MOST_BYTES_OF_SCALAR = 25;
 
-/** (`Array.isArray` does not narrow readonly arrays.) */
-function isJsonList(json: Json): json is readonly Json[] {
-  return Array.isArray(json);
+function exactScalar(value: Scalar): null | boolean | number | string {
+  if (typeof value !== 'object' && typeof value !== 'bigint') return value;
+  if (value === null) return null;
+  return typeof value === 'bigint' ? exactInteger(value) : exactDecimal(value);
 }
 
 /** A whole number as JSON holds it without loss: as a number up to 2^53 - 1, as text beyond. */
@@ -50,9 +65,13 @@ function exactInteger(value: bigint): number | string {
   return Number.isSafeInteger(number) ? number : value.toString();
 }
 
+/** A double keeps 15 digits whatever they are, so that it is written with the same ones. */
+const FEW_DIGITS = /^-?\d{1,8}\.\d{1,7}$/;
+
 /** A fraction as JSON holds it without loss: as a number when that is written with the same digits, as text otherwise. */
 function exactDecimal(decimal: Decimal): number | string {
   const { value, text } = decimal;
+  if (value !== 0 && FEW_DIGITS.test(text)) return value;
   if (String(value) === text) return value;
   if (!Number.isFinite(value) || Object.is(value, -0)) return text;
   return digitsOf(String(value)) === digitsOf(text) ? value : text;

@@ -3,12 +3,13 @@ import { canonicalText } from '../model/canonical.ts';
 import type { Fault } from '../model/fault.ts';
 import type { ActionView, RequestView } from '../model/record.ts';
 import { urlOf, type CanonicalRequest, type RawHead, type RequestBody } from '../model/request.ts';
-import type { Json, ValueMap } from '../model/value.ts';
-import { exactJson, mostBytes } from './exact-json.ts';
-import { judgeName, plainName, type NameVerdict } from './secret-names.ts';
+import type { Json, Value, ValueMap } from '../model/value.ts';
+import { CUTS, mayFit, WHOLE } from './cuts.ts';
+import { JsonForm } from './exact-json.ts';
+import { judgeName, plainName } from './secret-names.ts';
 import { redactText, type TextRules } from './secret-text.ts';
 import { redactUrl } from './secret-url.ts';
-import { CUTS, cutText, isSecretFor, mayFit, ValueView, WHOLE, type ViewRules } from './value-view.ts';
+import { cutText, isSecretFor, ValueView, type Form, type Name, type ViewRules } from './value-view.ts';
 
 /** What redaction depends on. */
 export interface RedactionSettings {
@@ -53,14 +54,18 @@ export function createRedactor(settings: RedactionSettings): Redactor {
   const mark = (kind: string, text: string, size: string): string => {
     return `[${kind} sha256:${settings.digest(text).slice(0, DIGEST_CHARACTERS)} ${size}]`;
   };
-  const judge = remembered((name) => judgeName(name, extra));
+  const nameOf = remembered((name) => ({ verdict: judgeName(name, extra), clean: isClean(name, textRules) }));
   const textRules: TextRules = {
-    isSecret: (name, text) => isSecretFor(judge(name), text),
+    isSecret: (name, text) => isSecretFor(nameOf(name).verdict, text),
     mark: (secret) => mark('redacted', secret, `${secret.length} chars`),
-    value: (value, depth) => new ValueView(viewRules, WHOLE, depth).value(value),
+    value: (value, depth) => {
+      const view = new ValueView(viewRules, { cut: WHOLE, depth, form: VALUES });
+      const shown = view.value(value);
+      return view.changed ? shown : value;
+    },
   };
   const viewRules: ViewRules = {
-    judgeName: judge,
+    nameOf,
     text: (text, depth) => redactText(text, textRules, depth),
     secret: textRules.mark,
     shortened: (text, size) => mark('shortened', text, size),
@@ -77,18 +82,34 @@ export function createRedactor(settings: RedactionSettings): Redactor {
 const MAX_REMEMBERED_NAMES = 2_000;
 const MAX_REMEMBERED_CHARACTERS = 64;
 
-/** Judges each name once, as long as there are not too many. */
-function remembered(judge: (name: string) => NameVerdict): (name: string) => NameVerdict {
-  const known = new Map<string, NameVerdict>();
-  return (name) => {
-    const before = known.get(name);
+/** Looks at each name once, as long as there are not too many. */
+function remembered(look: (name: string) => Name): (name: string) => Name {
+  const known = new Map<string, Name>();
+  return (text) => {
+    const before = known.get(text);
     if (before !== undefined) return before;
-    const verdict = judge(name);
+    const name = look(text);
     if (known.size >= MAX_REMEMBERED_NAMES) known.clear();
-    if (name.length <= MAX_REMEMBERED_CHARACTERS) known.set(name, verdict);
-    return verdict;
+    if (text.length <= MAX_REMEMBERED_CHARACTERS) known.set(text, name);
+    return name;
   };
 }
+
+/** Names of such characters hold no text of another kind, so that what is found in one does not depend on the depth. */
+const ORDINARY_NAME = /^[\w.-]*$/;
+
+/** Whether a name can be shown as it is, wherever it stands. */
+function isClean(name: string, rules: TextRules): boolean {
+  if (name.length > MAX_REMEMBERED_CHARACTERS || !ORDINARY_NAME.test(name)) return false;
+  return redactText(name, rules) === name;
+}
+
+/** Values from values. */
+const VALUES: Form<Value> = {
+  scalar: (value) => value,
+  list: (items) => items,
+  map: (keys, members) => new Map(keys.map((key, at) => [key, members[at] ?? null])),
+};
 
 interface ParamsAsk {
   readonly params: ValueMap;
@@ -101,8 +122,9 @@ interface ParamsAsk {
 function paramsWithin({ params, first, maxBytes, rules }: ParamsAsk): Json {
   for (const cut of CUTS) {
     if (!mayFit(params, cut, maxBytes)) continue;
-    const json = exactJson(new ValueView(rules, cut, 0).params(params, first));
-    if (mostBytes(json) <= maxBytes || Buffer.byteLength(JSON.stringify(json)) <= maxBytes) return json;
+    const form = new JsonForm();
+    const json = new ValueView(rules, { cut, depth: 0, form }).params(params, first);
+    if (form.mostBytes <= maxBytes || Buffer.byteLength(JSON.stringify(json)) <= maxBytes) return json;
   }
   return { [rules.shortened(canonicalText(params), `${params.size} keys`)]: null };
 }

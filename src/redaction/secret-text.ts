@@ -10,7 +10,7 @@ export interface TextRules {
   readonly isSecret: (name: string, text: string) => boolean;
   /** What stands in the place of a secret. */
   readonly mark: (secret: string) => string;
-  /** Redacts a structure found inside a text. */
+  /** Redacts a structure found inside a text; the very same one where nothing in it is secret. */
   readonly value: (value: Value, depth: number) => Value;
 }
 
@@ -56,7 +56,9 @@ function redactEmbedded(text: string, rules: TextRules, depth: number): string |
   if (start !== '{' && start !== '[') return null;
   const result = readJson(text, EMBEDDED_JSON);
   if (!result.ok || !(isMap(result.value) || isList(result.value))) return null;
-  const redacted = canonicalText(rules.value(result.value, depth + 1));
+  const shown = rules.value(result.value, depth + 1);
+  if (shown === result.value) return text;
+  const redacted = canonicalText(shown);
   return redacted === canonicalText(result.value) ? text : redacted;
 }
 

@@ -1,13 +1,16 @@
 import { createHmac } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Decimal, isList, isMap, type Value, type ValueMap } from '../../src/model/value.ts';
+import { canonicalText, keysInOrder } from '../../src/model/canonical.ts';
+import { Decimal, isList, isMap, type Json, type Value, type ValueMap } from '../../src/model/value.ts';
 import { createRedactor } from '../../src/redaction/redact.ts';
-import { exactJson, mostBytes } from '../../src/redaction/exact-json.ts';
+import { WHOLE } from '../../src/redaction/cuts.ts';
+import { JsonForm } from '../../src/redaction/exact-json.ts';
 import { isPlain } from '../../src/redaction/plain-text.ts';
 import { judgeName } from '../../src/redaction/secret-names.ts';
 import { redactText } from '../../src/redaction/secret-text.ts';
 import { redactUrl } from '../../src/redaction/secret-url.ts';
+import { ValueView, type Form } from '../../src/redaction/value-view.ts';
 import { SHAPED } from '../unit/redaction/corpus.ts';
 
 const digest = (text: string): string => createHmac('sha256', 'a key').update(text).digest('hex');
@@ -112,15 +115,100 @@ describe('a text that is plain', () => {
   });
 });
 
-describe('the bound of a JSON text', () => {
-  it('is never below its length', () => {
+/** What `isPlain` says, as two patterns. */
+const HARMLESS = /^[ !"#$&'()*+,\-./0-9;<>?@A-Z\\\]^_`a-z|}~]*$/;
+const TELLING = /[\w.+/~-]{14}|(?<!\w)-|\d{4}[ -]|[Bb][Ee][Aa][Rr][Ee][Rr]|[Bb][Aa][Ss][Ii][Cc]/;
+
+describe('the search for plain texts', () => {
+  it('says what its definition by patterns says', () => {
+    const property = fc.property(fc.oneof(wordy, anyText), (text) => {
+      return isPlain(text) === (HARMLESS.test(text) && !TELLING.test(text));
+    });
+    expect(counterexample(property, 20_000)).toBe('');
+  });
+});
+
+const NOTHING_HIDDEN = {
+  nameOf: () => ({ verdict: 'plain', clean: true }) as const,
+  text: (text: string) => text,
+  secret: () => 'hidden',
+  shortened: () => 'shortened',
+};
+const AS_THEY_ARE: Form<Value> = {
+  scalar: (scalar) => scalar,
+  list: (items) => items,
+  map: (keys, members) => new Map(keys.map((key, at) => [key, members[at] ?? null])),
+};
+
+describe('the view of a value', () => {
+  it('is the value where nothing is hidden and nothing is cut', () => {
     const property = fc.property(value, (given) => {
-      const json = exactJson(given);
-      return mostBytes(json) >= Buffer.byteLength(JSON.stringify(json));
+      const view = new ValueView(NOTHING_HIDDEN, { cut: WHOLE, depth: 0, form: AS_THEY_ARE });
+      return canonicalText(view.value(given)) === canonicalText(given) && !view.changed;
+    });
+    expect(counterexample(property)).toBe('');
+  });
+
+  it('as JSON says every number in full, and its bound is never below its length', () => {
+    const digits = fc.stringMatching(/^-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?$/u);
+    const decimal = digits.map((text) => new Decimal(Number(text), text));
+    const longest = fc.constant(new Decimal(-0.000_001_005_113_068_319_485_3, '-0.0000010051130683194853'));
+    const property = fc.property(fc.oneof(value, decimal, fc.array(decimal), longest), (given) => {
+      const form = new JsonForm();
+      const json = new ValueView(NOTHING_HIDDEN, { cut: WHOLE, depth: 0, form }).value(given);
+      const exact = JSON.stringify(json) === JSON.stringify(plainJson(given));
+      return exact && form.mostBytes >= Buffer.byteLength(JSON.stringify(json));
+    });
+    expect(counterexample(property, 5_000)).toBe('');
+  });
+});
+
+/** A value as JSON that loses nothing: a number as text where a double would be written with other digits. */
+function plainJson(given: Value): Json {
+  if (given === null || typeof given === 'boolean' || typeof given === 'string') return given;
+  if (typeof given === 'bigint') return Number.isSafeInteger(Number(given)) ? Number(given) : String(given);
+  if (given instanceof Decimal) return sameDigits(String(given.value), given.text) ? given.value : given.text;
+  if (isList(given)) return given.map(plainJson);
+  const keys = [...given.keys()].sort((left, right) => (left < right ? -1 : 1));
+  return Object.fromEntries(keys.map((key) => [key, plainJson(given.get(key) ?? null)]));
+}
+
+/** Whether two number texts mean the same number, and the same zero: both as a whole number and a power of ten. */
+function sameDigits(left: string, right: string): boolean {
+  const parts = [left, right].map((text) => {
+    const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+      /^(-?)(\d+)\.?(\d*)(?:e([+-]?\d+))?$/iu.exec(text) ?? [];
+    return { negative: sign !== '', digits: BigInt(`${whole}${fraction}`), power: Number(exponent) - fraction.length };
+  });
+  const [first, second] = parts;
+  if (first === undefined || second === undefined || first.negative !== second.negative) return false;
+  const lowest = Math.min(first.power, second.power);
+  const scaled = (part: { digits: bigint; power: number }): bigint => part.digits * 10n ** BigInt(part.power - lowest);
+  return scaled(first) === scaled(second);
+}
+
+describe('the texts of a value', () => {
+  it('are canonical as written plainly', () => {
+    const property = fc.property(value, (given) => canonicalText(given) === plainCanonical(given));
+    expect(counterexample(property)).toBe('');
+  });
+
+  it('has its keys in the order of code units, however many there are', () => {
+    const property = fc.property(fc.array(anyText, { maxLength: 40 }), (keys) => {
+      const map = new Map(keys.map((key) => [key, null]));
+      const sorted = [...map.keys()].sort((left, right) => (left < right ? -1 : 1));
+      return JSON.stringify(keysInOrder(map)) === JSON.stringify(sorted);
     });
     expect(counterexample(property)).toBe('');
   });
 });
+
+function plainCanonical(given: Value): string {
+  if (isList(given)) return `[${given.map(plainCanonical).join(',')}]`;
+  if (!isMap(given)) return typeof given === 'string' ? JSON.stringify(given) : canonicalText(given);
+  const keys = [...given.keys()].sort((left, right) => (left < right ? -1 : 1));
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${plainCanonical(given.get(key) ?? null)}`).join(',')}}`;
+}
 
 describe('any text', () => {
   it('is redacted without being thrown at', () => {
