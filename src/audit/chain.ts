@@ -61,14 +61,18 @@ export function bodyText(body: RecordBody): string {
     const { kind, ...members } = body;
     return printable(JSON.stringify({ kind, ...members }));
   }
-  const { kind, exchangeId, ...members } = body;
-  if (!EXCHANGE_ID.test(exchangeId))
+  if (!EXCHANGE_ID.test(body.exchangeId))
     throw new RangeError('expected an exchange id of up to 128 printable characters of ASCII');
+  const json = JSON.stringify(body);
+  // Bodies are made with both in front already; putting members in another order takes a copy of all.
+  if (json.startsWith(`{"kind":"${body.kind}","exchangeId":"`)) return printable(json);
+  const { kind, exchangeId, ...members } = body;
   return printable(JSON.stringify({ kind, exchangeId, ...members }));
 }
 
 function printable(json: string): string {
-  if (json.search(UNPRINTED) === -1) return json;
+  // JSON escapes control characters but for the last one, and only ASCII has as many bytes as characters.
+  if (Buffer.byteLength(json) === json.length && !json.includes('\u007f')) return json;
   return json.replaceAll(UNPRINTED, (character) =>
     Array.from({ length: character.length }, (_, unit) => escapeOf(character.charCodeAt(unit))).join(''),
   );

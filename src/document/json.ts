@@ -1,4 +1,21 @@
 import { Decimal, type Value } from '../model/value.ts';
+import {
+  BACKSLASH,
+  goesOn,
+  DOT,
+  LOWER_E,
+  DIGIT_0,
+  endOfDigits,
+  endOfPlain,
+  isDigit,
+  isSpace,
+  QUOTE,
+  SPACE,
+  unescapeJson,
+  wholeBetween,
+} from './json-text.ts';
+import { Refusal, type JsonProblem } from './json-refusal.ts';
+import { KnownNames } from './known-names.ts';
 
 /** How large a JSON text may be in parts. */
 export interface JsonLimits {
@@ -9,9 +26,9 @@ export interface JsonLimits {
 
 /** A JSON text read, or why not; `offset` counts UTF-16 code units. */
 export type JsonResult =
-  | { readonly ok: true; readonly value: Value }
+  /** `evenNames`: no name has capital letters or anything beyond ASCII, so that different names differ for every reader. */
+  | { readonly ok: true; readonly value: Value; readonly evenNames: boolean }
   | { readonly ok: false; readonly problem: JsonProblem; readonly offset: number; readonly message: string };
-export type JsonProblem = 'syntax' | 'duplicate-key' | 'too-deep' | 'too-many-values' | 'number-range';
 
 /**
  * Digits of one number. `BigInt` takes time that grows faster than the number of digits, and Python, which Aegis runs
@@ -27,7 +44,8 @@ const MAX_NUMBER_DIGITS = 4300;
 export function readJson(text: string, limits: JsonLimits): JsonResult {
   const reader = new JsonReader(text, limits);
   try {
-    return { ok: true, value: reader.document() };
+    const value = reader.document();
+    return { ok: true, value, evenNames: reader.evenNames };
   } catch (error) {
     if (error instanceof Refusal) {
       return { ok: false, problem: error.problem, offset: error.offset, message: error.message };
@@ -36,34 +54,22 @@ export function readJson(text: string, limits: JsonLimits): JsonResult {
   }
 }
 
-/** Ends the reading; never leaves this file. */
-class Refusal extends Error {
-  readonly problem: JsonProblem;
-  readonly offset: number;
-
-  constructor(problem: JsonProblem, offset: number, message: string) {
-    super(message);
-    this.problem = problem;
-    this.offset = offset;
-  }
-}
-
-const TAB = 0x09;
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
-const QUOTE = 0x22;
 const COMMA = 0x2c;
 const MINUS = 0x2d;
-const DOT = 0x2e;
-const DIGIT_0 = 0x30;
-const DIGIT_9 = 0x39;
 const COLON = 0x3a;
 const OPEN_LIST = 0x5b;
-const BACKSLASH = 0x5c;
 const CLOSE_LIST = 0x5d;
 const OPEN_MAP = 0x7b;
 const CLOSE_MAP = 0x7d;
+
+/** Whole numbers of so many digits are below 2^53. */
+const EXACT_DIGITS = 15;
+
+const WORDS = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+] as const;
 
 /** A container being filled; `key` is the name that waits for its value. */
 type Frame =
@@ -75,12 +81,17 @@ class JsonReader {
   readonly #text: string;
   readonly #limits: JsonLimits;
   readonly #open: Frame[] = [];
+  readonly #names = new KnownNames();
   #at = 0;
   #values = 0;
 
   constructor(text: string, limits: JsonLimits) {
     this.#text = text;
     this.#limits = limits;
+  }
+
+  get evenNames(): boolean {
+    return this.#names.even;
   }
 
   document(): Value {
@@ -111,7 +122,7 @@ class JsonReader {
     if (code === QUOTE) return this.#string();
     if (code === OPEN_MAP) return this.#openFrame({ kind: 'map', members: new Map(), key: '' });
     if (code === OPEN_LIST) return this.#openFrame({ kind: 'list', items: [] });
-    if (code === MINUS || (code >= DIGIT_0 && code <= DIGIT_9)) return this.#number();
+    if (code === MINUS || isDigit(code)) return this.#number();
     return this.#word();
   }
 
@@ -153,7 +164,7 @@ class JsonReader {
     this.#skipSpace();
     const start = this.#at;
     if (this.#text.charCodeAt(start) !== QUOTE) throw this.#unexpected('a name in double quotes');
-    const key = this.#string();
+    const key = this.#string(this.#names);
     if (frame.members.has(key)) throw new Refusal('duplicate-key', start, 'an object has the same name twice');
     this.#skipSpace();
     if (this.#text.charCodeAt(this.#at) !== COLON) throw this.#unexpected('":"');
@@ -164,49 +175,46 @@ class JsonReader {
   #skipSpace(): void {
     const text = this.#text;
     let at = this.#at;
-    for (;;) {
-      const code = text.charCodeAt(at);
-      if (code !== SPACE && code !== LF && code !== CR && code !== TAB) break;
-      at += 1;
-    }
+    // Looking past the end would make every later look slower.
+    while (at < text.length && isSpace(text.charCodeAt(at))) at += 1;
     this.#at = at;
   }
 
   #word(): Value {
     const text = this.#text;
-    if (text.startsWith('true', this.#at)) return this.#taken(4, true);
-    if (text.startsWith('false', this.#at)) return this.#taken(5, false);
-    if (text.startsWith('null', this.#at)) return this.#taken(4, null);
+    for (const [word, value] of WORDS) {
+      if (!text.startsWith(word, this.#at)) continue;
+      this.#at += word.length;
+      return value;
+    }
     throw this.#unexpected('a value');
   }
 
-  #taken(length: number, value: Value): Value {
-    this.#at += length;
-    return value;
-  }
-
-  #string(): string {
+  /** A text; of a name, the one that is known already. */
+  #string(names: KnownNames | null = null): string {
     const text = this.#text;
     const start = this.#at + 1;
-    let at = start;
-    let plain = true;
-    for (;;) {
-      const code = text.charCodeAt(at);
-      if (code === QUOTE) break;
-      if (code === BACKSLASH) {
-        plain = false;
-        at += 2;
-      } else if (code >= SPACE) {
-        if (code >= 0xd800 && code <= 0xdfff) plain = false;
-        at += 1;
-      } else {
-        this.#at = Math.min(at, text.length);
-        throw this.#unexpected(Number.isNaN(code) ? '"\\""' : 'an escape instead of a control character');
-      }
-    }
+    const at = endOfPlain(text, start);
+    if (at >= text.length || text.charCodeAt(at) !== QUOTE) return this.#stringGoingOn(names, start, at);
     this.#at = at + 1;
-    const raw = text.slice(start, at);
-    return plain ? raw : this.#unescape(raw, start);
+    return names === null ? text.slice(start, at) : names.take(text, start, at);
+  }
+
+  /** A text that is plain only up to a place. */
+  #stringGoingOn(names: KnownNames | null, start: number, plainTo: number): string {
+    const text = this.#text;
+    let at = plainTo;
+    while (at < text.length && text.charCodeAt(at) !== QUOTE) {
+      this.#at = at;
+      const code = text.charCodeAt(at);
+      if (code < SPACE) throw this.#unexpected('an escape instead of a control character');
+      at = endOfPlain(text, at + (code === BACKSLASH ? 2 : 1));
+    }
+    this.#at = Math.min(at, text.length);
+    if (at >= text.length) throw this.#unexpected('"\\""');
+    this.#at += 1;
+    const value = this.#unescape(text.slice(start, at), start);
+    return names === null ? value : names.note(value);
   }
 
   #unescape(raw: string, start: number): string {
@@ -218,16 +226,30 @@ class JsonReader {
 
   #digits(): number {
     const start = this.#at;
-    for (;;) {
-      const code = this.#text.charCodeAt(this.#at);
-      if (!(code >= DIGIT_0 && code <= DIGIT_9)) break;
-      this.#at += 1;
-    }
+    this.#at = endOfDigits(this.#text, start, Infinity);
     if (this.#at === start) throw this.#unexpected('a digit');
     return this.#at - start;
   }
 
   #number(): Value {
+    return this.#shortWhole() ?? this.#anyNumber();
+  }
+
+  /** A whole number that a double holds exactly: most numbers. Null for any other, of which nothing is passed then. */
+  #shortWhole(): bigint | null {
+    const text = this.#text;
+    const negative = text.charCodeAt(this.#at) === MINUS;
+    const first = negative ? this.#at + 1 : this.#at;
+    const end = endOfDigits(text, first, EXACT_DIGITS + 1);
+    const digits = end - first;
+    const leadingZero = digits > 1 && text.charCodeAt(first) === DIGIT_0;
+    if (digits === 0 || digits > EXACT_DIGITS || leadingZero || goesOn(text, end)) return null;
+    this.#at = end;
+    const value = wholeBetween(text, first, end);
+    return BigInt(negative ? -value : value);
+  }
+
+  #anyNumber(): Value {
     const start = this.#at;
     if (this.#text.charCodeAt(start) === MINUS) this.#at += 1;
     const leading = this.#at;
@@ -254,8 +276,7 @@ class JsonReader {
       this.#at += 1;
       this.#digits();
     }
-    const exponent = this.#text[this.#at];
-    if (exponent !== 'e' && exponent !== 'E') return whole;
+    if ((this.#text.charCodeAt(this.#at) | 0x20) !== LOWER_E) return whole;
     this.#at += 1;
     const sign = this.#text[this.#at];
     if (sign === '+' || sign === '-') this.#at += 1;
@@ -271,14 +292,4 @@ class JsonReader {
 
 function closerOf(frame: Frame): number {
   return frame.kind === 'list' ? CLOSE_LIST : CLOSE_MAP;
-}
-
-/** The platform's own reader knows JSON's escapes (RFC 8259 section 7) exactly, and is fast. */
-function unescapeJson(raw: string): string | null {
-  try {
-    const value: unknown = JSON.parse(`"${raw}"`);
-    return typeof value === 'string' ? value : null;
-  } catch {
-    return null;
-  }
 }

@@ -20,7 +20,7 @@ export function readJsonBody(bytes: Uint8Array): Outcome<Value> {
   const text = strictText(bytes);
   if (text === null) return failed('malformed-body', 'expected JSON in UTF-8');
   const result = readJson(text, JSON_LIMITS);
-  return result.ok ? distinct(result.value) : refused(result);
+  return result.ok ? distinct(result) : refused(result);
 }
 
 /**
@@ -33,7 +33,7 @@ export function readUndeclaredJson(bytes: Uint8Array): Outcome<Value | null> {
   const start = text?.trimStart()[0];
   if (text !== null && (start === '{' || start === '[')) {
     const result = readJson(text, JSON_LIMITS);
-    if (result.ok) return distinct(result.value);
+    if (result.ok) return distinct(result);
     if (result.problem !== 'syntax' && result.problem !== 'number-range') return refused(result);
   }
   if (!disguisedJson(bytes)) return passed(null);
@@ -59,8 +59,8 @@ function refused(result: JsonResult & { readonly ok: false }): Outcome<never> {
   }
 }
 
-function distinct(value: Value): Outcome<Value> {
-  if (!hasFoldedTwins(value)) return passed(value);
+function distinct({ value, evenNames }: JsonResult & { readonly ok: true }): Outcome<Value> {
+  if (evenNames || !hasFoldedTwins(value)) return passed(value);
   return failed(
     'duplicate-key',
     'an object has two names that differ only in letter case; some servers take them for one',

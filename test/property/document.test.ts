@@ -2,6 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readJson } from '../../src/document/json.ts';
 import { readYaml } from '../../src/document/yaml.ts';
+import { canonicalText } from '../../src/model/canonical.ts';
+import { Decimal, isList, isMap, type Value } from '../../src/model/value.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 
 const LIMITS = { maxDepth: 64, maxValues: 10_000 };
@@ -121,6 +123,90 @@ describe('reading JSON', () => {
     );
   });
 });
+
+/** What JSON is made of, and what hostile texts are: names that repeat, long texts and numbers, halves of characters. */
+const PIECES = [
+  '{ } [ ] , , : : " \\ 0 -0 - 00 12 999999999999999 1000000000000000 9007199254740993 -9007199254740993'.split(' '),
+  '1.0 1e5 1E400 .5 5. 0.1 -1.5e-7 true false null nul // "a" "b" "A" "sku" "Sku" "\\u0061" "10" "9"'.split(' '),
+  [' ', '\n', '\t', '\u0000', '\u007f', '\u00a0', '\ud83d', '\ude00', '"\\ud800"', '"\ud83d\ude00"', '"__proto__"'],
+  ['x', 'y\\n', 'z\n'].flatMap((end) => [46, 47, 48, 49, 60].map((length) => `"${'x'.repeat(length)}${end}"`)),
+  [
+    `"${'w'.repeat(70)}`,
+    '7'.repeat(4301),
+    '{"a":1,',
+    '{"sku":',
+    '[{"sku":1,"b":2},{"sku":3,"b":',
+    '"b":2}',
+    ',"b":3}]',
+  ],
+].flat();
+const hostile = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((parts) => parts.join(''));
+const honest = fc
+  .array(
+    fc.dictionary(
+      fc.constantFrom('a', 'b', 'sku', 'Sku', '10', '9', 'é', 'x'.repeat(41)),
+      fc.jsonValue({ maxDepth: 1 }),
+    ),
+    { maxLength: 3 },
+  )
+  .map((items) => JSON.stringify(items));
+/** Texts that were JSON before one piece was put into them. */
+const broken = fc
+  .tuple(honest, fc.nat(), fc.constantFrom(...PIECES))
+  .map(([text, at, piece]) => `${text.slice(0, at % (text.length + 1))}${piece}${text.slice(at % (text.length + 1))}`);
+
+describe('the reader of JSON beside the platform', () => {
+  it('reads the same values, numbers by their text, from every text that it takes', () => {
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.oneof(hostile, honest, broken), (text) => {
+        const read = readJson(text, LIMITS);
+        if (!read.ok) return read.problem !== 'syntax' || !text.isWellFormed() || !isPlainJson(text);
+        taken += 1;
+        const even = namesIn(read.value).every((name) => !/[A-Z\u0080-\uffff]/.test(name));
+        return canonicalText(read.value) === canonicalText(platformValue(text)) && read.evenNames === even;
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(taken).toBeGreaterThan(1_000);
+  });
+});
+
+/** JSON without escapes of half a character, which the platform lets pass. */
+function isPlainJson(text: string): boolean {
+  return isJson(text) && !/\\ud[89a-f]/iu.test(text);
+}
+
+/** What the platform reads, with whole numbers and fractions as the reader makes them. */
+function platformValue(text: string): Value {
+  const parsed: unknown = JSON.parse(text, (_: string, member: unknown, context?: { source?: string }) =>
+    typeof member === 'number' ? new NumberText(context?.source ?? '') : member,
+  );
+  return valueOf(parsed);
+}
+
+class NumberText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+function valueOf(parsed: unknown): Value {
+  if (parsed instanceof NumberText) {
+    return /^-?\d+$/u.test(parsed.text) ? BigInt(parsed.text) : new Decimal(Number(parsed.text), parsed.text);
+  }
+  if (Array.isArray(parsed)) return parsed.map(valueOf);
+  if (typeof parsed === 'object' && parsed !== null) {
+    return new Map(Object.entries(parsed).map(([name, member]) => [name, valueOf(member)]));
+  }
+  return typeof parsed === 'string' || typeof parsed === 'boolean' ? parsed : null;
+}
+
+function namesIn(value: Value): readonly string[] {
+  if (isList(value)) return value.flatMap(namesIn);
+  return isMap(value) ? [...value].flatMap(([name, member]) => [name, ...namesIn(member)]) : [];
+}
 
 function isJson(text: string): boolean {
   try {
