@@ -33,30 +33,80 @@ const PREFIXED: readonly RegExp[] = [
 ];
 
 /**
- * Texts that are secrets by their own form, whatever they are called. What the group `before` takes is no part of the
- * secret.
+ * Texts that are secrets by their own form, whatever they are called, within one long run of characters: no part of
+ * them, nor what must not stand before or behind them, is anything else.
  */
-const SHAPES: readonly RegExp[] = [
+export const RUN_SHAPES: readonly RegExp[] = [
   new RegExp(String.raw`(?<!\w)(?:${PREFIXED.map(({ source }) => source).join('|')})`, 'gu'),
   // Amazon Web Services
   /(?<![A-Za-z0-9])A(?:KIA|SIA|BIA|CCA|GPA|IDA|ROA|NPA|NVA|IPA)[A-Z0-9]{16}(?![A-Za-z0-9])/gu,
-  // Telegram puts the token of a bot into the path, behind "bot"
-  /(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])/gu,
-  // Incoming webhooks are secrets as a whole
-  /(?<before>hooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/]{16,}/gu,
-  /(?<before>discord(?:app)?\.com\/api\/webhooks\/\d{10,25}\/)[\w-]{40,}/gu,
-  // JSON in base64: tokens of RFC 7519 and 7516, and what else hides in it
-  /(?<![\w-])eyJ[\w-]{16,}(?:\.[\w-]*){0,4}/gu,
-  // Credentials of HTTP (RFC 9110 section 11.4); a word of letters alone is prose
-  /(?<![\w-])(?<before>bearer[ +]{1,4})(?=[A-Za-z]{0,64}[\d._~+/=-])[\w.~+/=-]{8,}/giu,
-  // User information in a URL: a password, or a user name as long as a token
-  /(?<before>:\/\/)(?:[^\s/?#@:"'<>]*:[^\s/?#@"'<>]+|[^\s/?#@:"'<>]{16,})(?=@)/gu,
-  // A mark of this gateway in a text that came from outside: shown as it is, it would pass for a real one
-  /\[\s*(?:redacted|shortened)\s*sha-?256[^\][\r\n]{0,64}\]?/giu,
 ];
 
-/** What any of the shapes needs: a long run of characters, or the words before a short one. */
-const MAY_HAVE_SHAPE = /[\w.+/=~-]{14}|:\/\/|\d{4}[ -]\d|bearer|basic|-----BEGIN|PuTTY|\[\s*(?:redacted|shortened)/iu;
+/** A form of secrets, and what every text has that has one: told faster than to search for it. */
+interface Shape {
+  readonly pattern: RegExp;
+  readonly mayBeIn: (text: string) => boolean;
+}
+
+/** Forms of secrets that are more than one run. What the group `before` takes is no part of the secret. */
+export const SHAPES: readonly Shape[] = [
+  // Telegram puts the token of a bot into the path, behind "bot"
+  { pattern: /(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])/gu, mayBeIn: (text) => text.includes(':AA') },
+  // Incoming webhooks are secrets as a whole
+  {
+    pattern: /(?<before>hooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/]{16,}/gu,
+    mayBeIn: (text) => text.includes('hooks.slack.com/'),
+  },
+  {
+    pattern: /(?<before>discord(?:app)?\.com\/api\/webhooks\/\d{10,25}\/)[\w-]{40,}/gu,
+    mayBeIn: (text) => text.includes('.com/api/webhooks/'),
+  },
+  // JSON in base64: tokens of RFC 7519 and 7516, and what else hides in it
+  { pattern: /(?<![\w-])eyJ[\w-]{16,}(?:\.[\w-]*){0,4}/gu, mayBeIn: (text) => text.includes('eyJ') },
+  // Credentials of HTTP (RFC 9110 section 11.4); a word of letters alone is prose
+  {
+    pattern: /(?<![\w-])(?<before>bearer[ +]{1,4})(?=[A-Za-z]{0,64}[\d._~+/=-])[\w.~+/=-]{8,}/giu,
+    mayBeIn: (text) => /bearer[ +]/i.test(text),
+  },
+  // User information in a URL: a password, or a user name as long as a token
+  {
+    pattern: /(?<before>:\/\/)(?:[^\s/?#@:"'<>]*:[^\s/?#@"'<>]+|[^\s/?#@:"'<>]{16,})(?=@)/gu,
+    mayBeIn: (text) => text.includes('@') && text.includes('://'),
+  },
+  // A mark of this gateway in a text that came from outside: shown as it is, it would pass for a real one
+  {
+    pattern: /\[\s*(?:redacted|shortened)\s*sha-?256[^\][\r\n]{0,64}\]?/giu,
+    mayBeIn: (text) => text.includes('[') && text.includes('256'),
+  },
+];
+
+/** The length of the shortest secret that is one run. */
+const MIN_RUN = 14;
+/** The characters of runs, by their code. */
+const IN_RUN = Uint8Array.from({ length: 128 }, (_, code) => (/[\w.+/=~-]/.test(String.fromCharCode(code)) ? 1 : 0));
+
+/** The long runs of a text. */
+function longRuns(text: string): readonly Span[] {
+  const runs: Span[] = [];
+  let start = 0;
+  for (let at = 0; at <= text.length; at += 1) {
+    if (at < text.length && IN_RUN[text.charCodeAt(at)] === 1) continue;
+    if (at - start >= MIN_RUN) runs.push({ start, end: at });
+    start = at + 1;
+  }
+  return runs;
+}
+
+function shapesInRuns(text: string): readonly Span[] {
+  const spans: Span[] = [];
+  for (const run of longRuns(text)) {
+    const part = text.slice(run.start, run.end);
+    for (const shape of RUN_SHAPES) {
+      for (const { start, end } of spansOf(shape, part)) spans.push({ start: start + run.start, end: end + run.start });
+    }
+  }
+  return spans;
+}
 
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d:/gu;
 const BASIC = /(?<![\w-])basic[ +]{1,4}([\w+/-]{6,1024}={0,2})/giu;
@@ -64,13 +114,10 @@ const CARD = /(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])
 
 /** Finds the secrets in a text; they may overlap. */
 export function findShapes(text: string): readonly Span[] {
-  if (!MAY_HAVE_SHAPE.test(text)) return [];
-  return [
-    ...SHAPES.flatMap((shape) => spansOf(shape, text)),
-    ...privateKeys(text),
-    ...basicCredentials(text),
-    ...cards(text),
-  ];
+  const spans = [...shapesInRuns(text)];
+  for (const { pattern, mayBeIn } of SHAPES) if (mayBeIn(text)) spans.push(...spansOf(pattern, text));
+  spans.push(...privateKeys(text), ...basicCredentials(text), ...cards(text));
+  return spans;
 }
 
 /** The matches of a pattern, each without what its group `before` takes. */
@@ -88,7 +135,7 @@ export function spanOf(match: RegExpMatchArray): Span {
 /** A private key in PEM (RFC 7468), up to its end, or to the end of the text where that is cut off. */
 function privateKeys(text: string): readonly Span[] {
   const spans: Span[] = [];
-  if (text.search(PRIVATE_KEY) === -1) return spans;
+  if (!text.includes('-----BEGIN ') && !text.includes('PuTTY-')) return spans;
   let after = 0;
   for (const { index } of text.matchAll(PRIVATE_KEY)) {
     if (index < after) continue;
@@ -107,7 +154,7 @@ function endOfFooter(text: string, footer: number): number {
 /** Credentials of the Basic scheme (RFC 7617): base64 of a text with a colon. "Basic understanding" is none. */
 function basicCredentials(text: string): readonly Span[] {
   const spans: Span[] = [];
-  if (text.search(BASIC) === -1) return spans;
+  if (!/ba[sſ]ic[ +]/i.test(text)) return spans;
   for (const match of text.matchAll(BASIC)) {
     const credentials = match[1] ?? '';
     const end = match.index + match[0].length;
@@ -119,7 +166,7 @@ function basicCredentials(text: string): readonly Span[] {
 
 /** Payment card numbers (ISO/IEC 7812): issuer's prefix and length, and the check digit. */
 function cards(text: string): readonly Span[] {
-  if (text.search(CARD) === -1) return [];
+  if (!/\d{4}(?:[ -]?\d){4}/.test(text)) return [];
   return [...text.matchAll(CARD)]
     .filter(([digits]) => isCard(digits.replaceAll(/[ -]/gu, '')))
     .map(({ index, 0: digits }) => ({ start: index, end: index + digits.length }));

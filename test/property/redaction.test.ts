@@ -8,6 +8,7 @@ import { WHOLE } from '../../src/redaction/cuts.ts';
 import { JsonForm } from '../../src/redaction/exact-json.ts';
 import { isPlain } from '../../src/redaction/plain-text.ts';
 import { judgeName } from '../../src/redaction/secret-names.ts';
+import { findShapes, RUN_SHAPES, SHAPES, spansOf } from '../../src/redaction/secret-shapes.ts';
 import { redactText } from '../../src/redaction/secret-text.ts';
 import { redactUrl } from '../../src/redaction/secret-url.ts';
 import { ValueView, type Form } from '../../src/redaction/value-view.ts';
@@ -139,6 +140,49 @@ const AS_THEY_ARE: Form<Value> = {
   list: (items) => items,
   map: (keys, members) => new Map(keys.map((key, at) => [key, members[at] ?? null])),
 };
+
+/** Pieces of secrets, whole secrets and what may stand around them. */
+const shapely = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(...SHAPED).map(({ secret }) => secret),
+      fc.constantFrom(...SHAPED, ...SHAPED).map(({ before, secret, after }) => `${before}${secret}${after}`),
+      fc.constantFrom(
+        ' ',
+        '-',
+        '_',
+        '.',
+        '/',
+        ':',
+        '@',
+        '=',
+        '[',
+        '\u017f',
+        '\u212a',
+        'é',
+        '://',
+        'BEARER ',
+        'Ba\u017fic ',
+      ),
+      fc.string({ unit: fc.constantFrom('a', 'Z', '4', '1', '-', '_', '.', '='), maxLength: 20 }),
+    ),
+    { maxLength: 5 },
+  )
+  .map((parts) => parts.join(''));
+
+describe('the search for forms', () => {
+  it('finds what each form finds when it is looked for in the whole text', () => {
+    let found = 0;
+    const property = fc.property(fc.oneof(shapely, anyText), (text) => {
+      const spans = new Set(findShapes(text).map(({ start, end }) => `${start}-${end}`));
+      const plain = [...RUN_SHAPES, ...SHAPES.map(({ pattern }) => pattern)].flatMap((shape) => spansOf(shape, text));
+      found += plain.length;
+      return plain.every(({ start, end }) => spans.has(`${start}-${end}`));
+    });
+    expect(counterexample(property, 5_000)).toBe('');
+    expect(found).toBeGreaterThan(1_000);
+  });
+});
 
 describe('the view of a value', () => {
   it('is the value where nothing is hidden and nothing is cut', () => {
