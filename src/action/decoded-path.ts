@@ -45,7 +45,11 @@ export function decodePath(path: string): Outcome<DecodedPath> {
   });
 }
 
+/** What every server takes as it is. */
+const PLAIN_SEGMENT = /^[a-z0-9_-]*$/;
+
 function forgive(segment: string): string {
+  if (PLAIN_SEGMENT.test(segment)) return segment;
   // At the start it is a name (`#room`), and a server that cuts there has nothing left.
   const [kept = ''] = decodedAgain(segment)
     .normalize('NFKC')

@@ -13,6 +13,8 @@ const MAX_PORT = 65_535;
 
 /** Letters, digits, hyphens inside; the underscore is no host name character, but names in clusters have it. */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/u;
+/** Four decimal numbers from 0 to 255: URL parsers leave such an address as it is. */
+const PLAIN_IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/u;
 const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/u;
 /** A name that ends in a label that starts with a letter, and of whose labels none is encoded. */
 const PLAIN_NAME = /^(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*$/u;
@@ -53,10 +55,11 @@ function parseName(lower: string): Outcome<Host> {
 
 /**
  * A second opinion by the URL standard: a host that it would rewrite has a second spelling. Of names in lower-case ASCII
- * it looks only into those with encoded labels (`xn--`); the rest it leaves as they are, and asking takes a while.
+ * it looks only into those with encoded labels (`xn--`); the rest it leaves as they are, as it does with addresses in dotted
+ * decimal, and asking takes a while.
  */
 function isSettled(host: string): host is Host {
-  return PLAIN_NAME.test(host) || URL.parse(`http://${host}/`)?.hostname === host;
+  return PLAIN_NAME.test(host) || PLAIN_IPV4.test(host) || URL.parse(`http://${host}/`)?.hostname === host;
 }
 
 function parseIpv4(lower: string): Outcome<Host> {

@@ -237,6 +237,15 @@ describe('hosts, paths and queries', () => {
     expect(counterexample(property)).toBe('');
   });
 
+  it('is an IPv4 address exactly where the URL standard leaves it as it is', () => {
+    const number = fc.oneof(fc.nat(255), fc.nat(400), fc.constantFrom('00', '01', '010', '0x1', '256'));
+    const property = fc.property(fc.tuple(number, number, number, number), (numbers) => {
+      const address = numbers.join('.');
+      return parseHost(address).ok === (URL.parse(`http://${address}/`)?.hostname === address);
+    });
+    expect(counterexample(property)).toBe('');
+  });
+
   it('are read by URL parsers as they are read here', () => {
     const property = fc.property(fc.webAuthority(), fc.webPath(), (authority, webPath) => {
       const host = parseHost(authority);
