@@ -4,6 +4,7 @@ import type { Config } from './config/schema.ts';
 import { forwardLimits } from './forward/limits.ts';
 import { nameLookup } from './forward/name-lookup.ts';
 import type { ForwardSettings, ListenerAddress } from './forward/settings.ts';
+import type { RetirableUpstream } from './forward/retirable-upstream.ts';
 import { createUpstream } from './forward/upstream.ts';
 import type { World } from './judgement.ts';
 import type { EnforcementLevel } from './model/decision.ts';
@@ -26,10 +27,10 @@ export class WorldKeeper implements AsyncDisposable {
   readonly #options: KeeperOptions;
   #ownListeners: readonly ListenerAddress[];
   #config: Config;
-  #upstream: Upstream & AsyncDisposable;
+  #upstream: RetirableUpstream;
   #world: World;
-  /** Ways out of earlier versions: calls that came in then may still be on them. */
-  readonly #earlier = new Set<Upstream & AsyncDisposable>();
+  /** Ways out of earlier versions on which calls that came in then still are. */
+  readonly #earlier = new Set<RetirableUpstream>();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -65,9 +66,11 @@ export class WorldKeeper implements AsyncDisposable {
     if (upstream !== this.#upstream) this.#retire(upstream);
   }
 
-  #retire(next: Upstream & AsyncDisposable): void {
-    this.#earlier.add(this.#upstream);
+  #retire(next: RetirableUpstream): void {
+    const before = this.#upstream;
     this.#upstream = next;
+    this.#earlier.add(before);
+    void before.retire().then(() => this.#earlier.delete(before));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,7 +83,7 @@ export class WorldKeeper implements AsyncDisposable {
     return buildWorld(config, parts, { upstream, redactionKey: this.#options.redactionKey, enforcement: ENFORCEMENT });
   }
 
-  #makeUpstream(config: Config): Upstream & AsyncDisposable {
+  #makeUpstream(config: Config): RetirableUpstream {
     const { log, clock } = this.#options;
     return createUpstream(this.#forwardSettings(config), {
       log,

@@ -35,6 +35,7 @@ export class Connector {
   readonly #options: ConnectorOptions;
   readonly #secureContext: SecureContext;
   readonly #open = new Set<Socket>();
+  #emptied: () => void = () => undefined;
 
   /** Throws an `Error` when a text of `extraCa` holds no certificate or one that cannot be read. */
   constructor(options: ConnectorOptions) {
@@ -78,6 +79,7 @@ export class Connector {
     socket.once('error', (error) => tell(proxy === null ? error : proxyError(error, proxy), null));
     socket.once('close', () => {
       this.#open.delete(socket);
+      if (this.#open.size === 0) this.#emptied();
       tell(
         new FaultError('upstream-unreachable', `the connection to ${nameOf(destination)} was closed while it was made`),
         null,
@@ -85,6 +87,12 @@ export class Connector {
     });
     this.#open.add(socket);
     return socket;
+  }
+
+  /** Resolves once no connection is open any more. */
+  async allClosed(): Promise<void> {
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => (this.#emptied = resolve));
   }
 
   /** Ends every connection. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Client } from '../model/client.ts';
 import { failed, passed, type Fault, type Outcome } from '../model/fault.ts';
-import type { ForwardOptions, ForwardOutcome, Upstream } from '../model/ports.ts';
+import type { ForwardOptions, ForwardOutcome } from '../model/ports.ts';
 import {
   isTunnel,
   type CanonicalRequest,
@@ -22,6 +22,7 @@ import { carryTunnel } from './opaque-tunnel.ts';
 import type { ForwardSettings, ForwardWorld } from './settings.ts';
 import { StreamedExchange } from './streamed-exchange.ts';
 import { StreamedProxy } from './streamed-proxy.ts';
+import { RetirableUpstream, type ClosableUpstream } from './retirable-upstream.ts';
 import { upgradeResponse, type UpgradeResponse } from './upgrade-client.ts';
 import { proxiedHead, UpstreamProxy } from './upstream-proxy.ts';
 import { acceptedHandshake, handshakeKey } from './upgrade-handshake.ts';
@@ -44,13 +45,13 @@ interface Sending {
 
 /**
  * Makes the way out of the gateway. Throws an `Error` that names the entry when an address or a certificate of the
- * settings cannot be read. Dispose it to end every connection.
+ * settings cannot be read. Dispose it to end every connection, retire it to let what runs on it come to its end.
  */
-export function createUpstream(settings: ForwardSettings, world: ForwardWorld): Upstream & AsyncDisposable {
-  return new ForwardingUpstream(settings, world);
+export function createUpstream(settings: ForwardSettings, world: ForwardWorld): RetirableUpstream {
+  return new RetirableUpstream(() => new ForwardingUpstream(settings, world));
 }
 
-class ForwardingUpstream implements Upstream, AsyncDisposable {
+class ForwardingUpstream implements ClosableUpstream {
   readonly #settings: ForwardSettings;
   readonly #credentials = new Map<string, CredentialFile>();
   readonly #proxy: UpstreamProxy | null;
@@ -102,6 +103,13 @@ class ForwardingUpstream implements Upstream, AsyncDisposable {
     return await (client.kind === 'http'
       ? this.#forwardHttp(sending, client)
       : this.#forwardUpgrade(sending, client, request));
+  }
+
+  async close(): Promise<void> {
+    this.#streamed[Symbol.dispose]();
+    await this.#buffered[Symbol.asyncDispose]();
+    // What a tunnel has yet to write goes out: its ends close by themselves, within the idle timeout.
+    await this.#connector.allClosed();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
