@@ -1,4 +1,5 @@
 /** `node scripts/metrics-page.ts`: writes docs/metrics.md from the table of metrics. A test compares the two. */
+import { CONNECTION_CUTS } from '../src/model/connection-cut.ts';
 import { TLS_FAILURES } from '../src/model/tls-failure.ts';
 import { METRICS, type MetricDefinition } from '../src/telemetry/metric-table.ts';
 import { MAX_RULE_LABELS } from '../src/telemetry/metrics.ts';
@@ -14,6 +15,7 @@ const LABELS: Readonly<Record<string, string>> = {
   status: 'the class of the status that the upstream answered, `1xx` to `5xx`, or `none`',
   outcome: '`granted`, `pending`, `denied`, `expired`, `consumed`, `void`, `client-gone`, `full`, `unavailable`',
   failure: TLS_FAILURES.map((failure) => `\`${failure}\``).join(', '),
+  reason: CONNECTION_CUTS.map((reason) => `\`${reason}\``).join(', '),
   made: '`made`, `reused`, `refused`',
   part: '`config`, `policy`, `actions`',
   policy_digest: 'SHA-256 of the policy in force; one series at a time',

@@ -207,6 +207,7 @@ function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundati
     tls,
     clock,
     log,
+    cut: (why) => telemetry.connectionCut(why),
     refused: async (refusal) => {
       telemetry.meter.received(refusal.entry);
       telemetry.meter.refused(refusal.fault.code);

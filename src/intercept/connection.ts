@@ -119,6 +119,7 @@ export class Connection {
     const fault = parserFault(error);
     // A connection that was opened ahead of need and never used asked for nothing.
     if (fault === null || this.#socket.bytesRead === 0) {
+      if (fault?.code === 'request-timeout') this.#shared.hooks.cut('silent');
       this.#socket.destroy();
       return;
     }
@@ -140,6 +141,7 @@ export class Connection {
       // Node times the head of a first request; between requests, this is the end of the keep-alive time.
       if (this.#requests > 0) this.#socket.destroy();
     } else if (this.#socket.writableLength > 0) {
+      this.#shared.hooks.cut('reader-stalled');
       this.#shared.hooks.log.warn('intercept.reader-stalled', { unsent_bytes: this.#socket.writableLength });
       this.#socket.destroy();
     } else if (turn.starved) {

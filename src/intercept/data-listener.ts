@@ -170,7 +170,8 @@ class DataPort implements DataListener {
 
   /** A connection was cut without an answer: so many are open that even refusing costs too much. */
   #dropped(): void {
-    const { clock, log } = this.#shared.hooks;
+    const { clock, cut, log } = this.#shared.hooks;
+    cut('dropped');
     this.#drops += 1;
     const now = clock.monotonic();
     if (now < this.#quietUntil) return;

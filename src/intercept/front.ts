@@ -57,7 +57,7 @@ export class Front {
     socket.on('error', ignore);
     const first = await this.#firstByte(socket);
     // Whoever opened a connection and said nothing asked for nothing.
-    if (!first.ok) return void socket.destroy();
+    if (!first.ok) return this.#cut(socket, first.fault);
     if (first.value[0] === TLS_HANDSHAKE) return await this.#captured(socket, connection);
     this.#attach(socket, DIRECT, socket);
     socket.off('error', ignore);
@@ -72,7 +72,7 @@ export class Front {
     }
     socket.write(CONNECTED);
     const first = await this.#firstByte(socket);
-    if (!first.ok) return void socket.destroy();
+    if (!first.ok) return this.#cut(socket, first.fault);
     const origin: Origin = { entry: 'connect', tunnelAuthority: head.target, serverName: null, secure: false };
     if (first.value[0] !== TLS_HANDSHAKE) return this.#attach(socket, origin, socket);
     const hello = await peekHello(socket, withinMs);
@@ -158,6 +158,11 @@ export class Front {
     const first = await peekBytes(socket, { enough: () => true, maxBytes: 1, withinMs });
     this.#silent.delete(socket);
     return first;
+  }
+
+  #cut(socket: Socket, fault: Fault): void {
+    if (fault.code === 'request-timeout') this.#shared.hooks.cut('silent');
+    socket.destroy();
   }
 }
 

@@ -3,6 +3,7 @@ import type { Host } from '../model/brand.ts';
 import type { Fault, Outcome } from '../model/fault.ts';
 import type { Clock, Log, RawExchange } from '../model/ports.ts';
 import type { Entry, RawHead } from '../model/request.ts';
+import type { ConnectionCut } from '../model/connection-cut.ts';
 import type { TlsFailure } from '../model/tls-failure.ts';
 
 /** What the data port is told. Times in milliseconds; the reasons of the values are in config/limits.ts and limits.ts. */
@@ -70,6 +71,8 @@ export interface InterceptHooks {
   readonly log: Log;
   /** Records a refusal: at most one for each connection. The answer does not wait for it, a drain does. */
   readonly refused: (refusal: PortRefusal) => Promise<void>;
+  /** A connection was ended without a word. */
+  readonly cut: (why: ConnectionCut) => void;
 }
 
 /** The data port. */

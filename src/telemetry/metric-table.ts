@@ -61,6 +61,11 @@ export const METRICS = {
     help: 'TLS handshakes with clients that came to nothing; a client that does not trust the CA is the usual reason.',
     labels: ['failure'],
   },
+  aegis_connections_cut_total: {
+    type: 'counter',
+    help: 'Connections that were ended without a word: nothing came, too many were open even to refuse, or the answer was not read.',
+    labels: ['reason'],
+  },
   aegis_leaf_certificates_total: {
     type: 'counter',
     help: 'Certificates for the hosts of opened connections: made, used again, or refused since too many were asked for.',

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ENFORCEMENT_LEVELS, type EnforcementLevel } from '../model/decision.ts';
 import type { Clock, Meter } from '../model/ports.ts';
+import type { ConnectionCut } from '../model/connection-cut.ts';
 import type { TlsFailure } from '../model/tls-failure.ts';
 import { METRICS, type MetricDefinition, type MetricName } from './metric-table.ts';
 
@@ -36,6 +37,8 @@ export interface Telemetry {
   certificate(made: 'made' | 'reused' | 'refused'): void;
   /** Counts a handshake with a client that came to nothing. */
   tlsFailure(failure: TlsFailure): void;
+  /** Counts a connection that was ended without a word. */
+  connectionCut(why: ConnectionCut): void;
   /** What Prometheus is given. A source that fails does not fail the rest. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -72,9 +75,11 @@ export function createTelemetry({ clock, version, nodeVersion }: TelemetrySettin
   }
   const certificates = counter(registry, 'aegis_leaf_certificates_total');
   const tlsFailures = counter(registry, 'aegis_client_tls_failures_total');
+  const cuts = counter(registry, 'aegis_connections_cut_total');
   return {
     certificate: (made) => certificates.inc({ made }),
     tlsFailure: (failure) => tlsFailures.inc({ failure }),
+    connectionCut: (reason) => cuts.inc({ reason }),
     meter: createMeter(registry),
     observe: (observed) => registerLookups(registry, observed),
     reloaded,

@@ -109,6 +109,7 @@ describe('draining', () => {
       tls: NO_TLS,
       clock: { now: () => 0, monotonic: () => 0 },
       log: { info: () => {}, warn: () => {}, error: () => {} },
+      cut: () => undefined,
       refused: async ({ fault }) => {
         await recording.opened;
         recorded.push(fault.code);

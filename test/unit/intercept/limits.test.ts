@@ -32,6 +32,7 @@ describe('slow clients', () => {
     using client = await port.connect();
     expect(await client.untilClosed()).toBe('');
     expect(port.refusals).toEqual([]);
+    expect(port.cuts).toEqual(['silent']);
   });
 
   it('that trickle a later header section are too', async () => {
@@ -108,6 +109,7 @@ describe('slow clients', () => {
     client.send(GET);
     await aborted.opened;
     expect(port.lines.map(({ event }) => event)).toEqual(['intercept.reader-stalled']);
+    expect(port.cuts).toEqual(['reader-stalled']);
   });
 
   it('that wait long for an answer are not cut off', async () => {
@@ -198,6 +200,7 @@ describe('connections over the limit', () => {
       .toBe(1);
     await first.send(GET).answers(2);
     expect(port.listener.openConnections()).toBeLessThanOrEqual(65);
+    expect(new Set(port.cuts)).toEqual(new Set(['dropped']));
     for (const client of flood) {
       if (client.status === 'fulfilled') client.value[Symbol.dispose]();
     }

@@ -6,6 +6,7 @@ import type {
   PortRefusal,
   TlsHooks,
 } from '../../../src/intercept/settings.ts';
+import type { ConnectionCut } from '../../../src/model/connection-cut.ts';
 import { failed } from '../../../src/model/fault.ts';
 import type { LogFields, RawExchange } from '../../../src/model/ports.ts';
 import { RawClient, type RawAnswer } from './raw-client.ts';
@@ -54,6 +55,7 @@ export class TestPort implements AsyncDisposable {
   readonly refusals: PortRefusal[] = [];
   readonly lines: LogLine[] = [];
   readonly seen: RawExchange[] = [];
+  readonly cuts: ConnectionCut[] = [];
   port = 0;
 
   constructor(handler: ExchangeHandler, settings: Partial<InterceptSettings>) {
@@ -72,6 +74,7 @@ export class TestPort implements AsyncDisposable {
         tls: NO_TLS,
         clock: { now: () => Date.now(), monotonic: () => performance.now() },
         log: { info: note('info'), warn: note('warn'), error: note('error') },
+        cut: (why) => this.cuts.push(why),
         refused: async (refusal) => {
           this.refusals.push(refusal);
         },

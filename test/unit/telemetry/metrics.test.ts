@@ -47,6 +47,7 @@ describe('the table of metrics', () => {
       'aegis_verdict_seconds',
       'aegis_held_seconds',
       'aegis_client_tls_failures_total',
+      'aegis_connections_cut_total',
       'aegis_leaf_certificates_total',
       'aegis_approvals_pending',
       'aegis_policy_info',
