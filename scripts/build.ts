@@ -38,6 +38,8 @@ const [major = 0, minor = 0] = engines.node.replace('>=', '').split('.').map(Num
 await writeFile(
   LAUNCHER,
   `#!/usr/bin/env node
+// Set before the first use of the pool: names that resolve slowly take up to half of it.
+process.env.UV_THREADPOOL_SIZE ??= '16';
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major > ${major} || (major === ${major} && minor >= ${minor})) await import('./main.mjs');
 else {

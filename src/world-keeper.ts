@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Config } from './config/schema.ts';
 import { forwardLimits } from './forward/limits.ts';
-import { nameLookup } from './forward/name-lookup.ts';
+import { nameLookup, type NameLookup } from './forward/name-lookup.ts';
 import type { ForwardSettings, ListenerAddress } from './forward/settings.ts';
+import { LookupQueue } from './forward/lookup-queue.ts';
 import type { RetirableUpstream } from './forward/retirable-upstream.ts';
 import { createUpstream } from './forward/upstream.ts';
 import type { World } from './judgement.ts';
@@ -25,6 +26,8 @@ export interface KeeperOptions {
 /** Holds the version of the world that is in force, with its way out, and brings the next one into force. */
 export class WorldKeeper implements AsyncDisposable {
   readonly #options: KeeperOptions;
+  /** One for all versions that ask the system: its threads are the same. */
+  readonly #systemLookups: LookupQueue;
   #ownListeners: readonly ListenerAddress[];
   #config: Config;
   #upstream: RetirableUpstream;
@@ -34,6 +37,7 @@ export class WorldKeeper implements AsyncDisposable {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#systemLookups = this.#lookupQueue([]);
     this.#ownListeners = Object.values(options.config.listeners);
     this.#config = options.config;
     this.#upstream = this.#makeUpstream(options.config);
@@ -88,9 +92,23 @@ export class WorldKeeper implements AsyncDisposable {
     return createUpstream(this.#forwardSettings(config), {
       log,
       clock,
-      lookup: nameLookup(config.upstream.resolvers),
+      lookup: this.#lookupFor(config),
       localAddresses: () =>
         Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),
+    });
+  }
+
+  #lookupFor({ upstream: { resolvers } }: Config): NameLookup {
+    const queue = resolvers.length === 0 ? this.#systemLookups : this.#lookupQueue(resolvers);
+    return async (name) => await queue.lookup(name);
+  }
+
+  #lookupQueue(resolvers: readonly string[]): LookupQueue {
+    const { clock, config } = this.#options;
+    return new LookupQueue({
+      lookup: nameLookup(resolvers),
+      monotonic: () => clock.monotonic(),
+      patienceMs: config.limits.connect_timeout,
     });
   }
 

@@ -51,3 +51,12 @@ export const MAX_CREDENTIAL_BYTES = 16 * KIB;
 
 /** Names with more addresses than this are cut off: each is checked, and each may be tried in turn. */
 export const MAX_ADDRESSES_PER_NAME = 32;
+
+/**
+ * Names that are looked up at one time. Node's resolver blocks a thread of its pool for each, and libuv gives it half of
+ * them at most, which is 8 of the 16 that the launcher asks for: the other half stays for files, the journal first of all.
+ */
+export const LOOKUPS_AT_ONCE = 8;
+
+/** Names that may wait for that; an agent calls tens of hosts. */
+export const MAX_LOOKUPS_WAITING = 256;
