@@ -5,12 +5,17 @@ const SQL = {
   byName: 'SELECT * FROM approvals WHERE name = ?',
   decisions: 'SELECT approver, verdict, reason, at FROM decisions WHERE approval = ? ORDER BY at, rowid',
   live: `SELECT * FROM approvals WHERE fingerprint = ? AND phase IN ('pending', 'approved')`,
-  covering: `SELECT * FROM approvals
+  covering: `SELECT * FROM approvals INDEXED BY by_scope
     WHERE scope_key = :scopeKey AND world_key = :worldKey AND phase = 'approved' AND expires_at > :now
     ORDER BY expires_at DESC, seq DESC LIMIT 1`,
-  outdated: `SELECT * FROM approvals
-    WHERE phase IN ('pending', 'approved') AND expires_at > :now AND fingerprint <> :fingerprint
-      AND (request_key = :requestKey OR (phase = 'approved' AND scope_key = :scopeKey AND world_key <> :worldKey))
+  // Each half by its own index: as one condition it walks through all that are pending, for every request.
+  outdated: `SELECT * FROM approvals WHERE seq IN (
+      SELECT seq FROM approvals INDEXED BY by_request
+        WHERE request_key = :requestKey AND phase IN ('pending', 'approved') AND expires_at > :now AND fingerprint <> :fingerprint
+      UNION ALL
+      SELECT seq FROM approvals INDEXED BY by_scope
+        WHERE phase = 'approved' AND scope_key = :scopeKey AND world_key <> :worldKey AND expires_at > :now
+          AND fingerprint <> :fingerprint)
     ORDER BY seq DESC LIMIT 1`,
   newestOf: 'SELECT * FROM approvals WHERE fingerprint = ? ORDER BY seq DESC LIMIT 1',
   newestEnded: `SELECT * FROM approvals
