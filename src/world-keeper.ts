@@ -6,6 +6,7 @@ import { nameLookup, type NameLookup } from './forward/name-lookup.ts';
 import type { ForwardSettings, ListenerAddress } from './forward/settings.ts';
 import { LookupQueue } from './forward/lookup-queue.ts';
 import type { RetirableUpstream } from './forward/retirable-upstream.ts';
+import { Trust } from './forward/trust.ts';
 import { createUpstream } from './forward/upstream.ts';
 import type { World } from './judgement.ts';
 import type { EnforcementLevel } from './model/decision.ts';
@@ -28,6 +29,7 @@ export class WorldKeeper implements AsyncDisposable {
   readonly #options: KeeperOptions;
   /** One for all versions that ask the system: its threads are the same. */
   readonly #systemLookups: LookupQueue;
+  readonly #trust = new Trust();
   #ownListeners: readonly ListenerAddress[];
   #config: Config;
   #upstream: RetirableUpstream;
@@ -92,6 +94,7 @@ export class WorldKeeper implements AsyncDisposable {
     return createUpstream(this.#forwardSettings(config), {
       log,
       clock,
+      trust: this.#trust,
       lookup: this.#lookupFor(config),
       localAddresses: () =>
         Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)),

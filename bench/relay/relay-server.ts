@@ -4,6 +4,7 @@ import { createProxyMiddleware } from 'http-proxy-middleware';
 import { AddressGuard } from '../../src/forward/address-guard.ts';
 import { AnswerRelay } from '../../src/forward/answer-relay.ts';
 import { BufferedDispatch } from '../../src/forward/buffered-dispatch.ts';
+import { Trust } from '../../src/forward/trust.ts';
 import { Connector } from '../../src/forward/connector.ts';
 import { forwardLimits } from '../../src/forward/limits.ts';
 import { limitsSchema } from '../../src/config/limits-schema.ts';
@@ -28,7 +29,12 @@ const guard = new AddressGuard(
   { allowAddresses: [`127.0.0.1:${port}`], clusterApi: [], ownListeners: [], routes: new Map() },
   { lookup: () => Promise.reject(new Error('expected no name')), localAddresses: () => [] },
 );
-const connector = new Connector({ guard, limits, extraCa: [], proxy: null });
+const connector = new Connector({
+  guard,
+  limits,
+  proxy: null,
+  secureContext: new Trust().contextFor([]),
+});
 
 function headOf(request: IncomingMessage, body: Buffer): OutgoingHead {
   const headers = [];

@@ -1,12 +1,5 @@
-import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
-import {
-  connect as connectTls,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import { FaultError } from '../model/fault.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -23,7 +16,8 @@ export type Connected = (error: Error | null, socket: Socket | null) => void;
 export interface ConnectorOptions {
   readonly guard: AddressGuard;
   readonly limits: Pick<ForwardLimits, 'connectTimeoutMs' | 'upstreamConnections'>;
-  readonly extraCa: readonly string[];
+  /** Whom connections over TLS trust. */
+  readonly secureContext: SecureContext;
   readonly proxy: UpstreamProxy | null;
 }
 
@@ -33,18 +27,11 @@ export interface ConnectorOptions {
  */
 export class Connector {
   readonly #options: ConnectorOptions;
-  readonly #secureContext: SecureContext;
   readonly #open = new Set<Socket>();
   #emptied: () => void = () => undefined;
 
-  /** Throws an `Error` when a text of `extraCa` holds no certificate or one that cannot be read. */
   constructor(options: ConnectorOptions) {
     this.#options = options;
-    // One context for all: reading the roots takes milliseconds.
-    this.#secureContext = createSecureContext({
-      ca: [...getCACertificates('default'), ...options.extraCa.flatMap(certificatesOf)],
-      minVersion: 'TLSv1.2',
-    });
   }
 
   /** Whether the socket for this destination is another one than the one that is returned while it is being made. */
@@ -130,7 +117,7 @@ export class Connector {
       host,
       ...on,
       ...(literal ? {} : { servername: host }),
-      secureContext: this.#secureContext,
+      secureContext: this.#options.secureContext,
       minVersion: 'TLSv1.2',
       // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED cannot take it back.
       rejectUnauthorized: true,
@@ -195,21 +182,6 @@ function unbracketed(host: string): string {
 /** The destination as messages name it. */
 function nameOf({ host, port }: Endpoint): string {
   return `${host}:${port}`;
-}
-
-/** The certificates of a PEM text, at least one. Node passes over what it cannot read, and trust must not be lost silently. */
-function certificatesOf(pem: string): readonly string[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu) ?? [];
-  if (blocks.length === 0) throw new Error('expected certificates in PEM form, found none');
-  return blocks.map(certificateOf);
-}
-
-function certificateOf(block: string): string {
-  try {
-    return new X509Certificate(block).toString();
-  } catch (error) {
-    throw new Error('expected certificates in PEM form, found one that cannot be read', { cause: error });
-  }
 }
 
 /** A socket that is looking for its address until it ends with the error, once everybody had the time to listen to it. */

@@ -2,6 +2,7 @@ import type { Clock, Log } from '../model/ports.ts';
 import type { Destination } from '../model/request.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { NameLookup } from './name-lookup.ts';
+import type { Trust } from './trust.ts';
 
 /** What forwarding needs to know. Everything in it comes from gateway.yaml. */
 export interface ForwardSettings {
@@ -59,4 +60,6 @@ export interface ForwardWorld {
   readonly lookup: NameLookup;
   /** The addresses of this machine's interfaces (`os.networkInterfaces`). */
   readonly localAddresses: () => readonly string[];
+  /** Gives every version of the way out the certificates that it trusts. */
+  readonly trust: Trust;
 }

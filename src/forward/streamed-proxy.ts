@@ -69,7 +69,7 @@ export class StreamedProxy implements Disposable {
 
   /** Sends the request of the job. Call the returned function when the exchange is over, whatever came of it. */
   send(job: ProxyJob): () => void {
-    const request = new IncomingMessage(job.clientSocket);
+    const request = new IncomingMessage(withoutServer(job.clientSocket));
     request.method = job.head.method;
     request.url = '/';
     const response = new ServerResponse(request);
@@ -116,6 +116,16 @@ export class StreamedProxy implements Disposable {
     if (job === undefined) throw new Error('expected a request that was sent by send(), found another');
     return job;
   }
+}
+
+/**
+ * The socket as if no server had accepted it. The library would listen for the close of the server, for every version of
+ * the way out anew and until the process ends, and so keep each version in memory.
+ */
+function withoutServer(socket: Socket): Socket {
+  return new Proxy(socket, {
+    get: (target, name): unknown => (name === 'server' ? undefined : Reflect.get(target, name, target)),
+  });
 }
 
 function ignore(): void {

@@ -70,7 +70,12 @@ class ForwardingUpstream implements ClosableUpstream {
     }
     this.#proxy = settings.proxy === null ? null : new UpstreamProxy(settings.proxy, settings, world);
     const guard = new AddressGuard(settings, world);
-    this.#connector = new Connector({ ...settings, guard, proxy: this.#proxy });
+    this.#connector = new Connector({
+      guard,
+      proxy: this.#proxy,
+      limits: settings.limits,
+      secureContext: world.trust.contextFor(settings.extraCa),
+    });
     this.#buffered = new BufferedDispatch(this.#connector, settings.limits);
     this.#streamed = new StreamedProxy(this.#connector, settings.limits);
   }

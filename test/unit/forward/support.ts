@@ -11,6 +11,7 @@ import { forwardLimits } from '../../../src/forward/limits.ts';
 import { limitsSchema } from '../../../src/config/limits-schema.ts';
 import { createRefusals } from '../../../src/forward/refusal.ts';
 import type { ForwardSettings, ForwardWorld } from '../../../src/forward/settings.ts';
+import { Trust } from '../../../src/forward/trust.ts';
 import { createUpstream } from '../../../src/forward/upstream.ts';
 
 export const EXCHANGE_ID = '0192e4a0-7c4e-7d11-9a55-0242ac120002';
@@ -67,6 +68,7 @@ export function world(further: Partial<ForwardWorld> = {}): ForwardWorld {
     lookup: (hostname) =>
       Promise.reject(Object.assign(new Error(`no name is known here, not even ${hostname}`), { code: 'ENOTFOUND' })),
     localAddresses: () => [],
+    trust: new Trust(),
     ...further,
   };
 }
@@ -169,6 +171,11 @@ export class Gateway implements AsyncDisposable {
 
   get port(): number {
     return portOf(this.#server);
+  }
+
+  /** How many listen for the end of the server. */
+  get closeListeners(): number {
+    return this.#server.listenerCount('close');
   }
 
   /** The outcome of the next exchange that ends. */
