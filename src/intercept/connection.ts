@@ -119,8 +119,7 @@ export class Connection {
     const fault = parserFault(error);
     // A connection that was opened ahead of need and never used asked for nothing.
     if (fault === null || this.#socket.bytesRead === 0) {
-      if (fault?.code === 'request-timeout') this.#shared.hooks.cut('silent');
-      this.#socket.destroy();
+      this.#cutUnused(fault);
       return;
     }
     if (this.#failed) return;
@@ -132,6 +131,11 @@ export class Connection {
     if (receiving === null) this.#part(fault, null);
     else if (endedEarly(error)) this.#socket.destroy();
     else this.#failReceiving(receiving, fault);
+  }
+
+  #cutUnused(fault: Fault | null): void {
+    if (fault?.code === 'request-timeout') this.#shared.hooks.cut('silent');
+    this.#socket.destroy();
   }
 
   /** Nothing was sent or received for as long as the socket's timeout says. */

@@ -111,11 +111,7 @@ describe('a flood of requests that are too much to read', () => {
       'body-too-complex',
       post(brotliCompressSync(Buffer.alloc(32 * MIB)), ['Content-Encoding: br']),
     ],
-    [
-      '32 MiB in zstd',
-      'body-too-complex',
-      post(zstdCompressSync(Buffer.alloc(32 * MIB)), ['Content-Encoding: zstd']),
-    ],
+    ['32 MiB in zstd', 'body-too-complex', post(zstdCompressSync(Buffer.alloc(32 * MIB)), ['Content-Encoding: zstd'])],
   ])('(%s) is refused as %s and counted, and others are served', async (_what, code, bytes) => {
     const found = await strain(async () => expect(await flood(bytes, FLOOD)).toEqual(new Set([code])));
     expect(found.counted(refusalsOf(code))).toBe(FLOOD);

@@ -23,7 +23,10 @@ async function reload(gateway: GatewayProcess, route: string): Promise<void> {
 it('a version of the configuration that was replaced keeps its connections until its last exchange ends, and no longer', async () => {
   const { promise: streaming, resolve: streams } = Promise.withResolvers<ServerResponse>();
   await using upstream = await startHttpServer((request, response) => {
-    if (request.url !== '/events') return void response.end('fine');
+    if (request.url !== '/events') {
+      response.end('fine');
+      return;
+    }
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: first\n\n');
     streams(response);
   });

@@ -32,9 +32,9 @@ export async function strainOf(gateway: GatewayProcess, url: string, attack: () 
   const residentBytes = await residentBytesOf(pid);
   const descriptorsBefore = await descriptorsOf(pid);
   const seen = { residentBytes, descriptors: 0, bufferedBytes: 0, others: new Set<number>(), otherCalls: 0 };
-  let over = false;
+  const over = new AbortController();
   const watching = (async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       seen.others.add((await throughProxy(gateway.port, url)).status);
       seen.otherCalls += 1;
       seen.residentBytes = Math.max(seen.residentBytes, await residentBytesOf(pid));
@@ -46,7 +46,7 @@ export async function strainOf(gateway: GatewayProcess, url: string, attack: () 
   try {
     await attack();
   } finally {
-    over = true;
+    over.abort();
     await watching;
   }
   // What others keep alive to the upstream, and the scrape that asks.
