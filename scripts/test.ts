@@ -14,7 +14,7 @@ for (const name of missing) {
 }
 say(`test bed: ready after ${seconds()}; building the product`);
 run('node', ['scripts/build.ts']);
-say(`built after ${seconds()}; running every test, about two minutes on two cores`);
+say(`built after ${seconds()}; running every test, a minute of soak among them: about five minutes on two cores`);
 run('vitest', ['run', '--reporter=default', '--reporter=./scripts/summary-reporter.ts', ...process.argv.slice(2)]);
 
 function run(command: string, args: readonly string[]): void {
