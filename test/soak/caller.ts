@@ -46,7 +46,7 @@ export class Caller {
   /** A request over TLS inside a CONNECT of its own; `ca` is whom the caller trusts. */
   async connected(port: number, path: string, ca: string): Promise<Ending> {
     const host = `localhost:${port}`;
-    const { socket, answer } = await sendConnect(this.target.port, host);
+    const { socket, answer } = await sendConnect(this.target.port, host, [`Host: ${host}`], PATIENCE_MS);
     if (answer.status !== 200) return { kind: 'answered', status: answer.status };
     try {
       const tls = await openTls({ socket }, { servername: 'localhost', ca });

@@ -1,4 +1,4 @@
-import { medianOf, mib, residentQuarters } from './judge.ts';
+import { callsOf, medianOf, mib, residentQuarters } from './judge.ts';
 import type { SoakReport } from './soak.ts';
 
 /** What a soak saw, for people. */
@@ -7,8 +7,7 @@ export function reportText(report: SoakReport): string {
   const resident = residentQuarters(samples);
   const p99 = samples.map(({ loopDelayP99 }) => loopDelayP99);
   const most = (of: (sample: (typeof samples)[number]) => number): number => Math.max(...samples.map(of));
-  const calls = Object.values(load.counts).flatMap((endings) => Object.values(endings));
-  const total = calls.reduce((sum, count) => sum + count, 0);
+  const total = callsOf(load);
   const rows = Object.entries(load.counts).map(
     ([kind, endings]) =>
       `  ${kind.padEnd(20)} ${Object.entries(endings)

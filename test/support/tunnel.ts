@@ -11,8 +11,9 @@ export async function sendConnect(
   proxyPort: number,
   authority: string,
   fields: readonly string[] = [`Host: ${authority}`],
+  timeoutMs: number = TIMEOUT_MS,
 ): Promise<{ readonly socket: Socket; readonly answer: WireAnswer }> {
-  const socket = connect({ host: '127.0.0.1', port: proxyPort, timeout: TIMEOUT_MS });
+  const socket = connect({ host: '127.0.0.1', port: proxyPort, timeout: timeoutMs });
   socket.on('timeout', () => socket.destroy(new Error('nothing came in time')));
   socket.on('error', () => undefined);
   socket.write(`CONNECT ${authority} HTTP/1.1\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`);
