@@ -1,13 +1,16 @@
-/** `npm run build`: the product as one file, which needs nothing but Node and, where it can be had, koffi. */
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+/** `npm run build`: the product as one script, which needs nothing but Node and, where it can be had, koffi. */
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /** A bundle that grows past this has taken in something that nobody meant to ship. */
-const BUDGET_BYTES = 7 * 1024 * 1024;
-const OUTPUT = 'dist/main.mjs';
+const BUDGET_BYTES = 3.5 * 1024 * 1024;
+const SCRIPT = 'dist/main.cjs';
+const CACHE = 'dist/main.cache';
 const LAUNCHER = 'dist/aegis-gateway.mjs';
 /** Put in place when it is whole, so that a gateway can be started while another is built. */
-const UNFINISHED = `dist/.unfinished-${process.pid}.mjs`;
+const unfinished = (name: string): string => `dist/.unfinished-${process.pid}-${name}`;
+const [unfinishedScript, unfinishedCache] = [unfinished('main.cjs'), unfinished('main.cache')];
 
 const { version, engines } = JSON.parse(await readFile('package.json', 'utf8')) as {
   version: string;
@@ -16,36 +19,50 @@ const { version, engines } = JSON.parse(await readFile('package.json', 'utf8')) 
 await mkdir('dist', { recursive: true });
 await build({
   entryPoints: ['src/main.ts'],
-  outfile: UNFINISHED,
+  outfile: unfinishedScript,
   bundle: true,
   platform: 'node',
   target: 'node24',
-  format: 'esm',
+  // What runs as a script can be kept as compiled by the build; see docs/adr/0017-start.md.
+  format: 'cjs',
+  supported: { 'dynamic-import': false },
   external: ['koffi'],
+  minify: true,
+  // Names of classes and functions stand in messages and metrics.
+  keepNames: true,
   legalComments: 'eof',
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
-  },
+  banner: { js: '(function (require) {' },
+  footer: { js: '})' },
   define: { 'process.env.AEGIS_GATEWAY_VERSION': JSON.stringify(version) },
 });
-const { size } = await stat(UNFINISHED);
+const { size } = await stat(unfinishedScript);
 if (size > BUDGET_BYTES) throw new Error(`the bundle is ${size} bytes, the budget ${BUDGET_BYTES}`);
-await rename(UNFINISHED, OUTPUT);
-console.log(`${OUTPUT}: ${(size / 1024 / 1024).toFixed(2)} MiB`);
+// V8 takes two bytes for each character of a text that holds a single other one than Latin-1 has.
+await writeFile(unfinishedScript, inAscii(await readFile(unfinishedScript, 'utf8')));
+const { status, stdout, stderr } = spawnSync('node', ['scripts/compile-cache.ts', unfinishedScript, unfinishedCache], {
+  encoding: 'utf8',
+});
+if (status !== 0) throw new Error(`the bundle could not be compiled: ${stdout}${stderr}`);
+// In this order: with a cache of another script, a gateway that starts just now compiles for itself.
+await rename(unfinishedScript, SCRIPT);
+await rename(unfinishedCache, CACHE);
 
-/** An old Node would end with the name of a module that it lacks; this says what is needed, before anything is loaded. */
-const [major = 0, minor = 0] = engines.node.replace('>=', '').split('.').map(Number);
+const [major = '0', minor = '0'] = engines.node.replace('>=', '').split('.');
+const launcher = await readFile('scripts/launcher.mjs', 'utf8');
 await writeFile(
-  LAUNCHER,
-  `#!/usr/bin/env node
-// Set before the first use of the pool: names that resolve slowly take up to half of it.
-process.env.UV_THREADPOOL_SIZE ??= '16';
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major > ${major} || (major === ${major} && minor >= ${minor})) await import('./main.mjs');
-else {
-  process.stderr.write(\`aegis-gateway needs Node ${major}.${minor} or newer, found \${process.versions.node}\\n\`);
-  process.exitCode = 2;
-}
-`,
+  unfinished('launcher.mjs'),
+  launcher.replaceAll('OLDEST_MAJOR', major).replaceAll('OLDEST_MINOR', minor),
 );
-await chmod(LAUNCHER, 0o755);
+await chmod(unfinished('launcher.mjs'), 0o755);
+await rename(unfinished('launcher.mjs'), LAUNCHER);
+// The product of earlier versions of this script.
+await rm('dist/main.mjs', { force: true });
+for (const file of [SCRIPT, CACHE]) console.log(`${file}: ${((await stat(file)).size / 1024 / 1024).toFixed(2)} MiB`);
+
+/** esbuild leaves characters as they are in regular expressions and comments; in both, an escape means the same. */
+function inAscii(code: string): string {
+  return code.replace(/[^\p{ASCII}]/gu, (character) => {
+    if (character.length > 1) throw new Error(`expected no ${character} in a regular expression: spell it \\u{...}`);
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}

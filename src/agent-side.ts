@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
-import type { Authority } from './certificates/authority.ts';
+import { writeAgentFiles } from './certificates/agent-files.ts';
+import { makeAuthority, readAuthority, type Authority } from './certificates/authority.ts';
+import { LeafStore } from './certificates/leaf-store.ts';
 import type { Config } from './config/schema.ts';
 import type { TlsHooks, TunnelPlan } from './intercept/settings.ts';
 import type { Host } from './model/brand.ts';
@@ -36,8 +38,6 @@ export interface AgentSide {
 
 /** Makes or reads the CA. Rejects when one was configured and cannot be used. */
 export async function openAgentSide({ config, clock, log, request, counted }: AgentSideOptions): Promise<AgentSide> {
-  // Loaded here, so that commands that need no certificates do not wait for their library.
-  const { LeafStore } = await import('./certificates/leaf-store.ts');
   const authority = await authorityOf(config, clock, log);
   const leaves = new LeafStore({ authority, clock, random, counted: counted.certificate });
   return {
@@ -47,7 +47,6 @@ export async function openAgentSide({ config, clock, log, request, counted }: Ag
       failed: counted.failure,
     },
     writeFiles: async ({ address, port }) => {
-      const { writeAgentFiles } = await import('./certificates/agent-files.ts');
       const folder = agentFolderOf(config);
       const extra = await Promise.all(config.upstream.ca_files.map(async (file) => await readFile(file, 'utf8')));
       const places = { folder, host: reachable(address), port };
@@ -66,14 +65,14 @@ function agentFolderOf({ agent_files: folder, data_dir: dataDir }: Config): stri
 const ENDS_SOON_MS = 30 * 86_400_000;
 
 async function authorityOf({ tls }: Config, clock: Clock, log: Log): Promise<Authority> {
-  const { makeAuthority, readAuthority } = await import('./certificates/authority.ts');
   const { ca_cert_file: certFile, ca_key_file: keyFile } = tls;
-  if (certFile === undefined || keyFile === undefined) return await makeAuthority(clock, random);
+  if (certFile === undefined || keyFile === undefined) return makeAuthority(clock, random);
   const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
   const authority = readAuthority(cert, key, clock);
-  const end = authority.certificate.notAfter.value;
-  if (end.getTime() - clock.now() < ENDS_SOON_MS) {
-    log.warn('tls.ca-ends-soon', { file: certFile, not_after: end.toISOString(), advice: 'renew it and start again' });
+  const { notAfter } = authority;
+  if (notAfter - clock.now() < ENDS_SOON_MS) {
+    const end = new Date(notAfter).toISOString();
+    log.warn('tls.ca-ends-soon', { file: certFile, not_after: end, advice: 'renew it and start again' });
   }
   return authority;
 }

@@ -2,4 +2,5 @@ import { processIo } from './cli/process-io.ts';
 import { runCommand } from './cli/run.ts';
 
 const argv = process.argv.slice(2);
-process.exitCode = await runCommand(argv, processIo(argv));
+// Not awaited here: the built product is a CommonJS script, which has no await at its top level.
+void runCommand(argv, processIo(argv)).then((code) => (process.exitCode = code));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Digest } from '../model/brand.ts';
 import { checkShape } from '../document/check.ts';
 import { formatPath, inFileOrder, type Loaded, type Mistake } from '../document/mistake.ts';

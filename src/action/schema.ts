@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { size } from '../document/quantity.ts';
 
 /** Below this a limit is a mistake in the unit: one JSON object of an API call takes more. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkShape } from '../document/check.ts';
 import { formatPath, type Loaded, type Position } from '../document/mistake.ts';
 import { readYaml, type YamlDocument } from '../document/yaml.ts';

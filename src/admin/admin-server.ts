@@ -1,5 +1,4 @@
-import { createServer, type Server } from 'node:http';
-import express, { type Express, type Request, type Response } from 'express';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 
 /** One thing that has to be in order for the gateway to be ready. */
 export interface ReadinessCheck {
@@ -33,7 +32,7 @@ export async function startAdmin(
 ): Promise<AdminServer> {
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
-    adminApp(ports),
+    adminPages(ports),
   );
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, address);
@@ -51,33 +50,54 @@ export async function startAdmin(
   };
 }
 
-function adminApp(ports: AdminPorts): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.use((_request, response, next) => {
-    response.set('Cache-Control', 'no-store');
-    next();
+/** What a request gets. */
+interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const NOT_FOUND: Answer = {
+  status: 404,
+  contentType: TEXT,
+  text: 'not found: this listener has /healthz, /readyz and /metrics\n',
+};
+const UNANSWERABLE: Answer = { status: 500, contentType: TEXT, text: 'the gateway could not answer this\n' };
+
+/** Three pages that take nothing: a framework for them would be the largest part of what a start loads. */
+function adminPages(ports: AdminPorts): RequestListener {
+  return (request, response) => void answer(ports, request, response);
+}
+
+async function answer(ports: AdminPorts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { status, contentType, text } = await answerOf(ports, request).catch(() => UNANSWERABLE);
+  response.writeHead(status, {
+    'Cache-Control': 'no-store',
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(text),
   });
-  app.get('/healthz', (_request, response) => {
-    response.type('text/plain').send('ok\n');
-  });
-  app.get('/readyz', (_request, response) => {
-    const checks = ports.readiness();
-    const ready = checks.every(({ ok }) => ok);
-    response.status(ready ? 200 : 503).json({ ready, checks });
-  });
-  app.get('/metrics', async (_request, response) => {
-    const { contentType, text } = await ports.metrics();
-    response.set('Content-Type', contentType).send(text);
-  });
-  app.use((_request, response) => {
-    response.status(404).type('text/plain').send('not found: this listener has /healthz, /readyz and /metrics\n');
-  });
-  app.use((_error: unknown, _request: Request, response: Response, _next: () => void) => {
-    response.status(500).type('text/plain').send('the gateway could not answer this\n');
-  });
-  return app;
+  // Node sends no body in answer to HEAD.
+  response.end(text);
+}
+
+async function answerOf(ports: AdminPorts, { method, url = '' }: IncomingMessage): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD') return NOT_FOUND;
+  const [path] = url.split('?', 1);
+  switch (path) {
+    case '/healthz':
+      return { status: 200, contentType: TEXT, text: 'ok\n' };
+    case '/readyz': {
+      const checks = ports.readiness();
+      const ready = checks.every(({ ok }) => ok);
+      const contentType = 'application/json; charset=utf-8';
+      return { status: ready ? 200 : 503, contentType, text: JSON.stringify({ ready, checks }) };
+    }
+    case '/metrics':
+      return { status: 200, ...(await ports.metrics()) };
+    default:
+      return NOT_FOUND;
+  }
 }
 
 async function listen(server: Server, address: { readonly host: string; readonly port: number }): Promise<void> {

@@ -1,8 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { APPROVAL_PHASES, type ApprovalPhase, type ApproverDecision } from '../model/approval.ts';
 import { FaultError } from '../model/fault.ts';
 import type { ApprovalStore, DecideOutcome } from '../model/ports.ts';
-import { ApprovalWatch } from './approval-watch.ts';
+import type { ApprovalWatch } from './approval-watch.ts';
 import { wantedDecision } from './control-decision.ts';
 import { answerProblem } from './control-problem.ts';
 
@@ -13,9 +14,12 @@ export interface ControlPorts {
   readonly decide: (name: string, decision: Omit<ApproverDecision, 'at'>) => Promise<DecideOutcome>;
 }
 
-export interface ControlApp {
-  readonly app: Express;
+/** What the application answers with. */
+export interface ControlParts {
+  readonly ports: ControlPorts;
   readonly watch: ApprovalWatch;
+  /** Names the user at the other end of a request; null when it cannot. */
+  readonly approverOf: (request: IncomingMessage) => Promise<string | null>;
 }
 
 /** A decision is a verdict, a sentence and a digest. */
@@ -23,10 +27,9 @@ const MAX_BODY_BYTES = 16 * 1024;
 const DEFAULT_LIST = 100;
 const MAX_LIST = 500;
 
-/** Makes the application. `approverOf` names the user at the other end of a request; null when it cannot. */
-export function controlApp(ports: ControlPorts, approverOf: (request: Request) => Promise<string | null>): ControlApp {
+/** Makes the application. */
+export function controlApp({ ports, watch, approverOf }: ControlParts): Express {
   const app = express();
-  const watch = new ApprovalWatch(ports.approvals);
   app.disable('x-powered-by');
   app.disable('etag');
   app.use((_request, response, next) => {
@@ -52,7 +55,7 @@ export function controlApp(ports: ControlPorts, approverOf: (request: Request) =
     );
   });
   app.use(answerError);
-  return { app, watch };
+  return app;
 }
 
 async function follow(watch: ApprovalWatch, response: Response): Promise<void> {

@@ -1,8 +1,9 @@
 import { chmodSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { controlApp, type ControlPorts } from './control-api.ts';
+import { ApprovalWatch } from './approval-watch.ts';
+import type { ControlParts, ControlPorts } from './control-api.ts';
 import { peerUidReader, userName } from './peer-name.ts';
 
 /** The control socket, listening. Disposing it ends all requests and removes the socket. */
@@ -40,10 +41,11 @@ export async function startControl(path: string, ports: ControlPorts): Promise<C
     const uid = readUid === null ? statSync(path).uid : readUid(socket);
     return uid === null ? null : await userName(uid);
   };
-  const { app, watch } = controlApp(ports, (request) => approverOf(request.socket));
+  const watch = new ApprovalWatch(ports.approvals);
+  const handle = controlListener({ ports, watch, approverOf: (request) => approverOf(request.socket) });
   // A Host header means nothing on a Unix socket.
   const options = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, requireHostHeader: false };
-  const server = createServer(options, app);
+  const server = createServer(options, handle);
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, path);
   return {
@@ -55,6 +57,18 @@ export async function startControl(path: string, ports: ControlPorts): Promise<C
       server.closeAllConnections();
       await closed;
     },
+  };
+}
+
+/** Loads the application with the first request: most gateways hear from a human long after they started, or never. */
+function controlListener(parts: ControlParts): RequestListener {
+  let app: Promise<RequestListener> | null = null;
+  return (request, response) => {
+    app ??= import('./control-api.ts').then(({ controlApp }) => controlApp(parts));
+    void app.then(
+      (handle) => handle(request, response),
+      () => response.writeHead(500).end(),
+    );
   };
 }
 

@@ -1,19 +1,26 @@
-import { createHash, createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { Integer, Utf8String } from 'asn1js';
-import { AttributeTypeAndValue, Certificate, Time, TimeType, type PublicKeyInfo } from 'pkijs';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
 import type { Clock } from '../model/ports.ts';
-import { authorityExtensions, keyIdentifierOf } from './extensions.ts';
+import { bitString, element, integer, objectIdentifier, TAG, time } from './der.ts';
 import { pemOf } from './pem.ts';
 
 /** A certificate authority that signs certificates for the agent's side of connections. */
 export interface Authority {
   /** Its certificate, and those that vouch for it where it is no root, each after the one that it signed. */
   readonly pem: string;
-  readonly certificate: Certificate;
+  /** The certificate in DER. */
+  readonly der: Uint8Array<ArrayBuffer>;
+  /** When it ends; milliseconds since the epoch. */
+  readonly notAfter: number;
   /** Cannot be taken out of the process where the authority was made in it. */
   readonly signingKey: CryptoKey;
-  /** The identifier of its key; null where the certificate names none. */
-  readonly keyIdentifier: ArrayBuffer | null;
 }
 
 /** Gives that many random bytes. */
@@ -31,8 +38,20 @@ export const BACKDATE_MS = DAY_MS;
 /** RFC 5280 section 4.1.2.2 allows 20 bytes; 16 random ones never meet again. */
 const SERIAL_BYTES = 16;
 const KEY_IDENTIFIER_BYTES = 20;
-const COMMON_NAME = '2.5.4.3';
+/** An uncompressed point of P-256 (RFC 5480 section 2.2), which ends its SubjectPublicKeyInfo. */
+const PUBLIC_KEY_BYTES = 65;
 const VERSION_3 = 2;
+
+// Object identifiers of RFC 5280 section 4.2, ITU-T X.520 and RFC 5758.
+const SUBJECT_KEY_IDENTIFIER = '2.5.29.14';
+const KEY_USAGE = '2.5.29.15';
+const BASIC_CONSTRAINTS = '2.5.29.19';
+const COMMON_NAME = '2.5.4.3';
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+
+/** keyCertSign and cRLSign (RFC 5280 section 4.2.1.3) in their one byte, and how many bits at its end are unused. */
+const CERT_AND_CRL_SIGN = [0x06, 1] as const;
+const TRUE = Buffer.of(0xff);
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const CURVES: { readonly [name: string]: string } = {
   prime256v1: 'P-256',
@@ -40,25 +59,60 @@ const CURVES: { readonly [name: string]: string } = {
   secp521r1: 'P-521',
 };
 
-/** Makes an authority whose key exists in this process only. */
-export async function makeAuthority(clock: Clock, random: RandomBytes): Promise<Authority> {
-  const { publicKey, privateKey } = await crypto.subtle.generateKey(P256, false, ['sign', 'verify']);
-  const certificate = blankCertificate(random);
-  await certificate.subjectPublicKeyInfo.importKey(publicKey);
-  const keyIdentifier = keyIdentifierFor(certificate.subjectPublicKeyInfo);
-  // A name of its own: a bundle may hold the authorities of several starts, and clients look them up by name.
-  const name = `Aegis Gateway ${Buffer.from(keyIdentifier.subarray(0, 4)).toString('hex')}`;
-  for (const rdn of [certificate.subject, certificate.issuer]) rdn.typesAndValues.push(commonName(name));
+/**
+ * Makes an authority whose key exists in this process only. Written by hand, since its certificate is made at every start
+ * and the library for certificates takes longer to load than all the rest of it; only the first certificate of a host
+ * needs that.
+ */
+export function makeAuthority(clock: Clock, random: RandomBytes): Authority {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: P256.namedCurve });
   const now = clock.now();
-  setLife(certificate, now - BACKDATE_MS, now + AUTHORITY_LIFE_MS);
-  certificate.extensions = authorityExtensions(keyIdentifier);
-  await certificate.sign(privateKey, 'SHA-256');
-  return {
-    certificate,
-    pem: pemOf(certificate),
-    signingKey: privateKey,
-    keyIdentifier: keyIdentifier.buffer,
-  };
+  const validity = element(TAG.sequence, time(now - BACKDATE_MS), time(now + AUTHORITY_LIFE_MS));
+  const signed = toBeSigned(publicKey, validity, random);
+  const algorithm = element(TAG.sequence, objectIdentifier(ECDSA_WITH_SHA256));
+  const der = element(TAG.sequence, signed, algorithm, bitString(sign('sha256', signed, privateKey)));
+  const signingKey = privateKey.toCryptoKey(P256, false, ['sign']);
+  return { der: Uint8Array.from(der), pem: pemOf(der), notAfter: now + AUTHORITY_LIFE_MS, signingKey };
+}
+
+/** TBSCertificate (RFC 5280 section 4.1) of an authority that signs certificates of servers and nothing below it. */
+function toBeSigned(publicKey: KeyObject, validity: Buffer, random: RandomBytes): Buffer {
+  const publicKeyInfo = publicKey.export({ type: 'spki', format: 'der' });
+  const keyIdentifier = keyIdentifierFor(publicKeyInfo.subarray(-PUBLIC_KEY_BYTES));
+  // A name of its own: a bundle may hold the authorities of several starts, and clients look them up by name.
+  const name = nameOf(`Aegis Gateway ${keyIdentifier.subarray(0, 4).toString('hex')}`);
+  const [usage, unusedBits] = CERT_AND_CRL_SIGN;
+  const constraints = element(TAG.sequence, element(TAG.boolean, TRUE), integer(0));
+  return element(
+    TAG.sequence,
+    element(TAG.explicit0, integer(VERSION_3)),
+    element(TAG.integer, serialNumber(random)),
+    element(TAG.sequence, objectIdentifier(ECDSA_WITH_SHA256)),
+    name,
+    validity,
+    name,
+    publicKeyInfo,
+    element(
+      TAG.explicit3,
+      element(
+        TAG.sequence,
+        extension(BASIC_CONSTRAINTS, constraints, 'critical'),
+        extension(KEY_USAGE, bitString(Buffer.of(usage), unusedBits), 'critical'),
+        extension(SUBJECT_KEY_IDENTIFIER, element(TAG.octetString, keyIdentifier), 'plain'),
+      ),
+    ),
+  );
+}
+
+function extension(id: string, value: Buffer, kind: 'critical' | 'plain'): Buffer {
+  const critical = kind === 'critical' ? [element(TAG.boolean, TRUE)] : [];
+  return element(TAG.sequence, objectIdentifier(id), ...critical, element(TAG.octetString, value));
+}
+
+/** A name that is one common name (RFC 5280 section 4.1.2.4). */
+function nameOf(commonName: string): Buffer {
+  const value = element(TAG.utf8String, Buffer.from(commonName));
+  return element(TAG.sequence, element(TAG.set, element(TAG.sequence, objectIdentifier(COMMON_NAME), value)));
 }
 
 /**
@@ -77,44 +131,25 @@ export function readAuthority(certPem: string, keyPem: string, clock: Clock): Au
       `expected a CA certificate that is valid now, found one from ${parsed.validFrom} to ${parsed.validTo}`,
     );
   }
-  const certificate = Certificate.fromBER(new Uint8Array(parsed.raw));
   return {
-    certificate,
+    der: Uint8Array.from(parsed.raw),
     pem: [parsed, ...chain.filter((one) => one !== parsed)].map(String).join(''),
+    notAfter: Date.parse(parsed.validTo),
     signingKey: key.toCryptoKey(algorithmOf(key), false, ['sign']),
-    keyIdentifier: keyIdentifierOf(certificate),
   };
 }
 
-/** A certificate of version 3 with a serial number and nothing else yet. */
-export function blankCertificate(random: RandomBytes): Certificate {
+/** The bytes of a serial number that no other certificate has. */
+export function serialNumber(random: RandomBytes): Uint8Array<ArrayBuffer> {
   const serial = random(SERIAL_BYTES);
   // Positive, and without a leading zero that DER would have to drop.
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  return new Certificate({ version: VERSION_3, serialNumber: new Integer({ valueHex: serial.buffer }) });
-}
-
-/** A common name (RFC 5280 section 4.1.2.4). */
-export function commonName(value: string): AttributeTypeAndValue {
-  return new AttributeTypeAndValue({ type: COMMON_NAME, value: new Utf8String({ value }) });
-}
-
-/** Sets when a certificate begins and ends, in milliseconds since the epoch. */
-export function setLife(certificate: Certificate, from: number, to: number): void {
-  certificate.notBefore = timeOf(from);
-  certificate.notAfter = timeOf(to);
-}
-
-/** RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime after it; neither with fractions of a second. */
-function timeOf(milliseconds: number): Time {
-  const value = new Date(Math.floor(milliseconds / 1_000) * 1_000);
-  return new Time({ type: value.getUTCFullYear() < 2050 ? TimeType.UTCTime : TimeType.GeneralizedTime, value });
+  return serial;
 }
 
 /** A truncated digest of the public key, as RFC 7093 section 2 has it. */
-function keyIdentifierFor({ subjectPublicKey }: PublicKeyInfo): Uint8Array<ArrayBuffer> {
-  const digest = createHash('sha256').update(subjectPublicKey.valueBlock.valueHexView).digest();
-  return Uint8Array.from(digest.subarray(0, KEY_IDENTIFIER_BYTES));
+function keyIdentifierFor(publicKey: Uint8Array): Buffer {
+  return createHash('sha256').update(publicKey).digest().subarray(0, KEY_IDENTIFIER_BYTES);
 }
 
 function readCertificates(pem: string): readonly X509Certificate[] {

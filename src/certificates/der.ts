@@ -1,13 +1,19 @@
-/** The tags (ITU-T X.690) that a PKCS#12 store needs. */
+/** The tags (ITU-T X.690) that a certificate and a PKCS#12 store need. */
 export const TAG = {
+  boolean: 0x01,
   integer: 0x02,
+  bitString: 0x03,
   octetString: 0x04,
   null: 0x05,
   objectIdentifier: 0x06,
+  utf8String: 0x0c,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
   explicit0: 0xa0,
+  explicit3: 0xa3,
 } as const;
 
 /** One element in DER: tag, length, and what is in it. */
@@ -35,6 +41,19 @@ export function objectIdentifier(dotted: string): Buffer {
 /** A text in the basic multilingual plane. */
 export function bmpString(text: string): Buffer {
   return element(TAG.bmpString, bigEndianText(text));
+}
+
+/** Bits of which the last `unused` count for nothing. */
+export function bitString(bytes: Uint8Array, unused = 0): Buffer {
+  return element(TAG.bitString, Buffer.of(unused), bytes);
+}
+
+/** RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime after it; neither with fractions of a second. */
+export function time(milliseconds: number): Buffer {
+  const date = new Date(milliseconds);
+  const digits = `${date.toISOString().slice(0, 19).replaceAll(/[-:T]/gu, '')}Z`;
+  if (date.getUTCFullYear() >= 2050) return element(TAG.generalizedTime, Buffer.from(digits));
+  return element(TAG.utcTime, Buffer.from(digits.slice(2)));
 }
 
 /** The UTF-16 code units of a text, the higher byte first. */

@@ -21,9 +21,8 @@ const AUTHORITY_KEY_IDENTIFIER = '2.5.29.35';
 const EXTENDED_KEY_USAGE = '2.5.29.37';
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 
-/** Bits of KeyUsage (RFC 5280 section 4.2.1.3) as they stand in its one byte, and how many at the end are unused. */
+/** A bit of KeyUsage (RFC 5280 section 4.2.1.3) as it stands in its one byte, and how many at the end are unused. */
 const DIGITAL_SIGNATURE = [0x80, 7] as const;
-const CERT_AND_CRL_SIGN = [0x06, 1] as const;
 
 // The choices of GeneralName (RFC 5280 section 4.2.1.6).
 const DNS_NAME = 2;
@@ -31,15 +30,6 @@ const IP_ADDRESS = 7;
 
 interface Encodable {
   toSchema(): { toBER(sizeOnly?: boolean): ArrayBuffer };
-}
-
-/** The extensions of a CA that signs certificates of servers and nothing below it. */
-export function authorityExtensions(keyIdentifier: Uint8Array<ArrayBuffer>): Extension[] {
-  return [
-    extension(BASIC_CONSTRAINTS, new BasicConstraints({ cA: true, pathLenConstraint: 0 }), 'critical'),
-    keyUsage(CERT_AND_CRL_SIGN),
-    rawExtension(SUBJECT_KEY_IDENTIFIER, new OctetString({ valueHex: keyIdentifier.buffer }).toBER(), 'plain'),
-  ];
 }
 
 /** The extensions of a certificate for one host. `issuerKey` is left out where the CA names none. */

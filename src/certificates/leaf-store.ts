@@ -4,7 +4,8 @@ import type { Host } from '../model/brand.ts';
 import { failed, passed, type Outcome } from '../model/fault.ts';
 import type { Clock } from '../model/ports.ts';
 import type { Authority, RandomBytes } from './authority.ts';
-import { issueLeaf, LEAF_LIFE_MS } from './leaf.ts';
+import type { Issuer } from './leaf.ts';
+import { LEAF_LIFE_MS } from './life.ts';
 
 /**
  * Hosts whose certificates are kept. An agent calls tens of hosts; one that invents names pushes out its own. A context
@@ -33,23 +34,25 @@ interface Kept {
   readonly renewAt: number;
 }
 
+/** The public half in DER (SubjectPublicKeyInfo), the private one in PEM (PKCS #8). */
+interface LeafKeys {
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly privateKey: string;
+}
+
 /** Certificates for the agent's side of connections by host: made when first asked for, kept, the oldest let go of. */
 export class LeafStore {
   readonly #options: LeafStoreOptions;
   /** In the order of last use. */
   readonly #kept = new Map<Host, Kept>();
-  readonly #key: string;
-  readonly #publicKey: Uint8Array<ArrayBuffer>;
+  #keys: LeafKeys | null = null;
+  #issuer: Issuer | null = null;
   #tokens = LEAF_BURST;
   #filledAt: number;
 
   constructor(options: LeafStoreOptions) {
     this.#options = options;
     this.#filledAt = options.clock.monotonic();
-    // One key for all: whoever could read it out of this process could read the authority's as well.
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    this.#key = privateKey.export({ type: 'pkcs8', format: 'pem' });
-    this.#publicKey = Uint8Array.from(publicKey.export({ type: 'spki', format: 'der' }));
   }
 
   /** Hosts whose certificates are kept now. */
@@ -89,9 +92,15 @@ export class LeafStore {
 
   async #make(host: Host, now: number): Promise<SecureContext> {
     const { authority, random } = this.#options;
-    const { pem } = await issueLeaf(authority, { host, publicKey: this.#publicKey, now }, random);
+    // Loaded with the first certificate: a start would wait for the library for nothing.
+    const { issueLeaf, issuerOf } = await import('./leaf.ts');
+    // One key for all: whoever could read it out of this process could read the authority's as well.
+    this.#keys ??= makeKeys();
+    this.#issuer ??= issuerOf(authority);
+    const { publicKey, privateKey } = this.#keys;
+    const { pem } = await issueLeaf(this.#issuer, { host, publicKey, now }, random);
     return createSecureContext({
-      key: this.#key,
+      key: privateKey,
       cert: `${pem}${authority.pem}`,
       minVersion: 'TLSv1.2',
       // No client needs it, and each one costs the server a handshake (CVE-2011-1473).
@@ -107,4 +116,12 @@ export class LeafStore {
     this.#tokens -= 1;
     return true;
   }
+}
+
+function makeKeys(): LeafKeys {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    publicKey: Uint8Array.from(publicKey.export({ type: 'spki', format: 'der' })),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { bigEndianText } from './der.ts';
 
 /** Sizes of SHA-256 in bytes: its block and its digest. */
@@ -14,7 +14,7 @@ export function macKeyOf(password: string, salt: Uint8Array, iterations: number)
   // The password ends in two zero bytes.
   const secret = Buffer.concat([bigEndianText(password), Buffer.alloc(2)]);
   let key = Buffer.concat([Buffer.alloc(BLOCK_BYTES, FOR_MAC), repeated(salt), repeated(secret)]);
-  for (let round = 0; round < iterations; round += 1) key = createHash('sha256').update(key).digest();
+  for (let round = 0; round < iterations; round += 1) key = hash('sha256', key, 'buffer');
   return key;
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { RandomBytes } from './authority.ts';
 import { bmpString, element, integer, objectIdentifier, TAG } from './der.ts';
 import { macKeyOf } from './pkcs12-key.ts';
@@ -50,7 +50,7 @@ function dataOf(content: Uint8Array): Buffer {
 
 function trustedBag(pem: string, index: number): Buffer {
   const certificate = derOf(pem);
-  const digest = createHash('sha256').update(certificate).digest('hex');
+  const digest = hash('sha256', certificate, 'hex');
   const value = element(TAG.explicit0, element(TAG.octetString, certificate));
   return element(
     TAG.sequence,

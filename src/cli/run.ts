@@ -1,21 +1,31 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { MistakesError, formatMistake } from '../document/mistake.ts';
-import { registerActions } from './actions.ts';
-import { registerApprovals } from './approvals.ts';
-import { registerAudit } from './audit.ts';
-import { registerDemo } from './demo.ts';
-import { registerEnv } from './env.ts';
-import { registerInit } from './init.ts';
 import { EXIT_OK, EXIT_USAGE, type CommandIo } from './io.ts';
-import { registerPolicy } from './policy.ts';
-import { registerServe } from './serve.ts';
 import { versionOf } from './version.ts';
+
+type Register = (program: Command, io: CommandIo) => void;
+
+/** Each command with what it takes to run it, in the order of the help. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
+  ['serve', async () => (await import('./serve.ts')).registerServe],
+  ['init', async () => (await import('./init.ts')).registerInit],
+  ['env', async () => (await import('./env.ts')).registerEnv],
+  ['demo', async () => (await import('./demo.ts')).registerDemo],
+  ['policy', async () => (await import('./policy.ts')).registerPolicy],
+  ['actions', async () => (await import('./actions.ts')).registerActions],
+  ['approvals', async () => (await import('./approvals.ts')).registerApprovals],
+  ['audit', async () => (await import('./audit.ts')).registerAudit],
+]);
+const NO_COLOUR = '--no-color';
 
 /** Runs one command line (without node and script) and returns the exit code of the process. */
 export async function runCommand(argv: readonly string[], io: Omit<CommandIo, 'exit'>): Promise<number> {
   let exitCode = EXIT_OK;
-  const program = programFor({ ...io, exit: (code) => (exitCode = Math.max(exitCode, code)) });
+  const commandIo: CommandIo = { ...io, exit: (code) => (exitCode = Math.max(exitCode, code)) };
   try {
+    const program = programFor(commandIo);
+    for (const register of await registersFor(argv)) register(program, commandIo);
+    inherit(program);
     await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
   } catch (error) {
     return reportError(error, io);
@@ -27,7 +37,7 @@ function programFor(io: CommandIo): Command {
   const program = new Command('aegis-gateway')
     .description('Governs what an AI agent may do to the outside world: policy, approval and audit for every call.')
     .version(versionOf(io.env), '-V, --version')
-    .option('--no-color', 'plain output, as with NO_COLOR')
+    .option(NO_COLOUR, 'plain output, as with NO_COLOR')
     .helpOption('-h, --help', 'show help; every command has its own')
     .showHelpAfterError('(--help shows what can be given)')
     .showSuggestionAfterError()
@@ -51,20 +61,14 @@ Begin here:
 
 Exit codes: 0 all is well, 1 the command found something wrong, 2 it was called wrongly or could not work.`,
   );
-  for (const register of [
-    registerServe,
-    registerInit,
-    registerEnv,
-    registerDemo,
-    registerPolicy,
-    registerActions,
-    registerApprovals,
-    registerAudit,
-  ]) {
-    register(program, io);
-  }
-  inherit(program);
   return program;
+}
+
+/** The command that is named, so that it does not wait for the others; all of them where help or advice is due. */
+async function registersFor(argv: readonly string[]): Promise<readonly Register[]> {
+  const [name = ''] = argv.filter((argument) => argument !== NO_COLOUR);
+  const named = COMMANDS.get(name);
+  return await Promise.all((named === undefined ? [...COMMANDS.values()] : [named]).map(async (load) => await load()));
 }
 
 const PLAIN_HELP = new Help();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, size } from '../document/quantity.ts';
 import { LIMITS, type Limit } from './limits.ts';
 

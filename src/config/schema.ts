@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, size } from '../document/quantity.ts';
 import { auditSchema } from './audit-schema.ts';
 import { credential } from './credential-schema.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { Decimal, isList, isMap, type Value } from '../model/value.ts';
 import { describeChoice, describeIssue, shapeKeys } from './check-message.ts';
 import { nonTextKey } from './key.ts';

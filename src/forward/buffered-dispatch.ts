@@ -1,4 +1,5 @@
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import Agent from 'undici/lib/dispatcher/agent.js';
 import type { AnswerRelay, UpstreamFlow } from './answer-relay.ts';
 import type { Connector } from './connector.ts';
 import type { Endpoint } from './endpoints.ts';

@@ -16,8 +16,8 @@ export type Connected = (error: Error | null, socket: Socket | null) => void;
 export interface ConnectorOptions {
   readonly guard: AddressGuard;
   readonly limits: Pick<ForwardLimits, 'connectTimeoutMs' | 'upstreamConnections'>;
-  /** Whom connections over TLS trust. */
-  readonly secureContext: SecureContext;
+  /** Gives what connections over TLS are made with: whom they trust. */
+  readonly secureContext: () => SecureContext;
   readonly proxy: UpstreamProxy | null;
 }
 
@@ -117,7 +117,7 @@ export class Connector {
       host,
       ...on,
       ...(literal ? {} : { servername: host }),
-      secureContext: this.#options.secureContext,
+      secureContext: this.#options.secureContext(),
       minVersion: 'TLSv1.2',
       // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED cannot take it back.
       rejectUnauthorized: true,

@@ -8,17 +8,25 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
  */
 export class Trust {
   #extraCa: string | null = null;
-  #context: SecureContext | null = null;
+  #context: (() => SecureContext) | null = null;
 
-  /** Throws an `Error` when a text holds no certificate or one that cannot be read. */
-  contextFor(extraCa: readonly string[]): SecureContext {
+  /** What connections over TLS are made with. Throws an `Error` when a text holds no certificate or one that cannot be read. */
+  contextFor(extraCa: readonly string[]): () => SecureContext {
     const wanted = JSON.stringify(extraCa);
     if (this.#context !== null && this.#extraCa === wanted) return this.#context;
-    const ca = [...getCACertificates('default'), ...extraCa.flatMap(certificatesOf)];
-    this.#context = createSecureContext({ ca, minVersion: 'TLSv1.2' });
+    this.#context = madeOnce(extraCa.flatMap(certificatesOf));
     this.#extraCa = wanted;
     return this.#context;
   }
+}
+
+/** The roots are read with the first connection over TLS: a start would wait for them for nothing. */
+function madeOnce(extra: readonly string[]): () => SecureContext {
+  let context: SecureContext | null = null;
+  return () => {
+    context ??= createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion: 'TLSv1.2' });
+    return context;
+  };
 }
 
 /** The certificates of a PEM text, at least one. Node passes over what it cannot read, and trust must not be lost silently. */

@@ -1,4 +1,4 @@
-import { errors } from 'undici';
+import errors from 'undici/lib/core/errors.js';
 import { FaultError, type Fault, type FaultCode } from '../model/fault.ts';
 
 // Node's and undici's own names for what went wrong; https://nodejs.org/api/errors.html, OpenSSL's X509_V_ERR_*.

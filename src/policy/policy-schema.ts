@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { APPROVAL_SCOPES, APPROVALS, ENFORCEMENT_LEVELS, RISK_LEVELS } from '../model/decision.ts';
 import { MAX_APPROVERS } from './load-approval.ts';
 import { ON_MISSING } from './load-rule.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration } from '../document/quantity.ts';
 import { APPROVALS, ENFORCEMENT_LEVELS, RISK_LEVELS } from '../model/decision.ts';
 

@@ -23,7 +23,7 @@ const write = async (): Promise<void> =>
   });
 
 beforeAll(async () => {
-  authority = await makeAuthority({ now: () => Date.now(), monotonic: () => 0 }, random);
+  authority = makeAuthority({ now: () => Date.now(), monotonic: () => 0 }, random);
   await write();
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeAuthority, readAuthority } from '../../../src/certificates/authority.ts';
-import { issueLeaf } from '../../../src/certificates/leaf.ts';
+import { issueLeaf, issuerOf } from '../../../src/certificates/leaf.ts';
 import type { Host } from '../../../src/model/brand.ts';
 import type { Clock } from '../../../src/model/ports.ts';
 import { parseHost } from '../../../src/request/host.ts';
@@ -30,7 +30,7 @@ afterAll(() => authorities[Symbol.dispose]());
 
 describe('an authority that is made at start', () => {
   it('may sign certificates of servers and nothing below it, and its key stays in the process', async () => {
-    const { pem, signingKey } = await makeAuthority(clockAt(NOW), random);
+    const { pem, signingKey } = makeAuthority(clockAt(NOW), random);
     const certificate = new X509Certificate(pem);
     expect(certificate.ca).toBe(true);
     expect(certificate.verify(certificate.publicKey)).toBe(true);
@@ -40,7 +40,7 @@ describe('an authority that is made at start', () => {
   });
 
   it('has a name of its own, so that two of them can be told apart', async () => {
-    const [one, two] = await Promise.all([makeAuthority(clockAt(NOW), random), makeAuthority(clockAt(NOW), random)]);
+    const [one, two] = [makeAuthority(clockAt(NOW), random), makeAuthority(clockAt(NOW), random)];
     expect(new X509Certificate(one.pem).subject).not.toBe(new X509Certificate(two.pem).subject);
   });
 });
@@ -54,8 +54,12 @@ describe('a certificate for a host', () => {
     ['[::1]', 'IP Address:0:0:0:0:0:0:0:1'],
     ['[fe80::]', 'IP Address:FE80:0:0:0:0:0:0:0'],
   ])('%s is for exactly %s', async (text, name) => {
-    const authority = await makeAuthority(clockAt(NOW), random);
-    const { pem, notAfter } = await issueLeaf(authority, { host: host(text), publicKey: spki, now: NOW }, random);
+    const authority = makeAuthority(clockAt(NOW), random);
+    const { pem, notAfter } = await issueLeaf(
+      issuerOf(authority),
+      { host: host(text), publicKey: spki, now: NOW },
+      random,
+    );
     const leaf = new X509Certificate(pem);
     expect(leaf.subjectAltName).toBe(name);
     expect(leaf.ca).toBe(false);
@@ -67,10 +71,10 @@ describe('a certificate for a host', () => {
   });
 
   it('never repeats a serial number', async () => {
-    const authority = await makeAuthority(clockAt(NOW), random);
+    const authority = makeAuthority(clockAt(NOW), random);
     const request = { host: host('a.example'), publicKey: spki, now: NOW };
     const leaves = await Promise.all(
-      Array.from({ length: 50 }, async () => await issueLeaf(authority, request, random)),
+      Array.from({ length: 50 }, async () => await issueLeaf(issuerOf(authority), request, random)),
     );
     const serials = leaves.map(({ pem }) => new X509Certificate(pem).serialNumber);
     expect(new Set(serials).size).toBe(50);
@@ -139,7 +143,7 @@ describe('an authority from files', () => {
     const { cert, key } = authorities.authority(kind);
     const now = Date.now();
     const authority = readAuthority(cert, key, clockAt(now));
-    const { pem } = await issueLeaf(authority, { host: host('a.example'), publicKey: spki, now }, random);
+    const { pem } = await issueLeaf(issuerOf(authority), { host: host('a.example'), publicKey: spki, now }, random);
     const [leaf, ca] = [new X509Certificate(pem), new X509Certificate(cert)];
     expect([leaf.checkIssued(ca), leaf.verify(ca.publicKey)]).toEqual([true, true]);
     expect([leaf.validFrom, leaf.validTo]).toEqual([ca.validFrom, ca.validTo]);
@@ -165,8 +169,12 @@ describe('an authority from files', () => {
   });
 
   it('that is no CA is refused', async () => {
-    const authority = await makeAuthority(clockAt(NOW), random);
-    const { pem } = await issueLeaf(authority, { host: host('a.example'), publicKey: spki, now: NOW }, random);
+    const authority = makeAuthority(clockAt(NOW), random);
+    const { pem } = await issueLeaf(
+      issuerOf(authority),
+      { host: host('a.example'), publicKey: spki, now: NOW },
+      random,
+    );
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
     expect(() => readAuthority(pem, key, clockAt(NOW))).toThrow(/CA:TRUE/u);
   });

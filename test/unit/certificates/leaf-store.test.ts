@@ -10,7 +10,7 @@ const random = (count: number): Uint8Array<ArrayBuffer> => Uint8Array.from(rando
 const at = { now: Date.parse('2026-11-24T12:00:00Z'), monotonic: 0 };
 let authority: Authority;
 beforeAll(async () => {
-  authority = await makeAuthority({ now: () => at.now, monotonic: () => 0 }, random);
+  authority = makeAuthority({ now: () => at.now, monotonic: () => 0 }, random);
 });
 
 function store(): { readonly leaves: LeafStore; readonly counted: string[] } {
