@@ -12,16 +12,16 @@ export interface ShopCertificate {
 /** Makes a CA that has nothing to do with the gateway's, and a certificate of it for the shop on loopback. */
 export async function certifyShop(clock: Clock): Promise<ShopCertificate> {
   // Loaded here, so that other commands do not wait for it.
-  const [{ makeAuthority }, { issueLeaf }] = await Promise.all([
+  const [{ makeAuthority }, { issueLeaf, issuerOf }] = await Promise.all([
     import('../certificates/authority.ts'),
     import('../certificates/leaf.ts'),
   ]);
-  const authority = await makeAuthority(clock, random);
+  const authority = makeAuthority(clock, random);
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const host = parseHost('127.0.0.1');
   if (!host.ok) throw new Error(host.fault.detail);
   const spki = Uint8Array.from(publicKey.export({ type: 'spki', format: 'der' }));
-  const { pem } = await issueLeaf(authority, { host: host.value, publicKey: spki, now: clock.now() }, random);
+  const { pem } = await issueLeaf(issuerOf(authority), { host: host.value, publicKey: spki, now: clock.now() }, random);
   return { cert: pem, key: privateKey.export({ type: 'pkcs8', format: 'pem' }), authority: authority.pem };
 }
 

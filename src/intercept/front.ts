@@ -111,7 +111,7 @@ export class Front {
     accepted.socket.on('error', ignore);
     const first = await this.#firstByte(accepted.socket);
     if (!first.ok) {
-      accepted.socket.destroy();
+      this.#cut(accepted.socket, first.fault);
       const isClients = first.fault.code === 'client-gone' && !this.#shared.draining();
       return isClients ? this.#failed(tls, plan, 'unused') : undefined;
     }
