@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { build } from 'esbuild';
 
 /** A bundle that grows past this has taken in something that nobody meant to ship. */
-const BUDGET_BYTES = 4 * 1024 * 1024;
+const BUDGET_BYTES = 4.5 * 1024 * 1024;
 const SCRIPT = 'dist/main.cjs';
 const CACHE = 'dist/main.cache';
 const LAUNCHER = 'dist/aegis-gateway.mjs';

@@ -9,11 +9,15 @@ const DISK_MB = 24;
 const MEMORY_MB = 48;
 const CHUNK = Buffer.alloc(64 * 1024, 1);
 
+/** The programs that make file systems stand where only root looks. */
+const ENVIRONMENT = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+
 /** Whether this machine lets a test mount a file system of its own: as root, on Linux, with loop devices. */
 export const CAN_MOUNT =
   existsSync('/dev/loop-control') &&
   spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt && command -v mkfs.ext4 nsenter'], {
     stdio: 'ignore',
+    env: ENVIRONMENT,
   }).status === 0;
 
 /**
@@ -53,6 +57,7 @@ export class PrivateDisk implements AsyncDisposable {
     ];
     const holder = spawn('unshare', ['--mount', 'sh', '-ec', steps.join('\n')], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: ENVIRONMENT,
     });
     await Promise.race([
       once(holder.stdout, 'data'),
