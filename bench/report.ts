@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpus, release, totalmem } from 'node:os';
 import type { DecisionResult } from './decisions.ts';
-import type { CaseResult, GatewayResult } from './gateway.ts';
+import type { CaseResult, Effort, GatewayResult } from './gateway.ts';
 import type { JournalResult } from './journal.ts';
 import { drawDecisions } from './picture.ts';
 
@@ -13,6 +13,7 @@ export interface Report {
   readonly versions: { readonly [name: string]: string };
   /** Which sections were measured at less than full length. */
   readonly quick: boolean;
+  readonly effort: Effort;
   readonly decisions: readonly DecisionResult[];
   readonly gateway: GatewayResult;
   readonly journal: readonly JournalResult[];
@@ -64,7 +65,7 @@ function page(report: Report): string {
   const sections = [
     '# Benchmarks',
     'Written by `npm run bench`; the same figures are in [benchmarks.json](benchmarks.json). Absolute figures mean little on another machine: read the ratios.',
-    `Measured on ${report.date}: ${found.cpu}, ${found.cores} cores, ${found.memoryGiB} GiB, ${found.kernel}. ${programs.join(', ')}.${report.quick ? ' **A quick run: good for nothing but to see that everything runs.**' : ''}`,
+    `Measured on ${report.date}: ${found.cpu}, ${found.cores} cores, ${found.memoryGiB} GiB, ${found.kernel}. ${programs.join(', ')}. Each target was measured ${report.effort.rounds} times for ${report.effort.seconds} s after a warm-up, in turn; the median counts.${report.quick ? ' **A quick run: good for nothing but to see that everything runs.**' : ''}`,
     aims(report),
     decisionsSection(report.decisions),
     gatewaySection(report.gateway),

@@ -2,6 +2,8 @@
  * `npm run bench`: gets the programs to compare with, builds the product, measures, and writes docs/benchmarks.*.
  *
  *   --quick          everything once and short: shows that it runs; the figures mean nothing
+ *   --rounds N       how often each target is measured; the median counts (default: 3)
+ *   --seconds N      for how long each time (default: 3)
  *   --out FOLDER     where the report goes (default: docs)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -16,7 +18,12 @@ import { MEASURED_CORE } from './program.ts';
 import { machine, writeReport } from './report.ts';
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, out: { type: 'string', default: 'docs' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
+    out: { type: 'string', default: 'docs' },
+  },
 });
 const quick = values.quick;
 const started = performance.now();
@@ -43,13 +50,16 @@ const decisions = measured('./decisions.ts', quick ? 20 : 400) as readonly Decis
 say('journal: with and without waiting for the disk');
 const journal = measured('./journal.ts', quick ? 200 : 3_000) as readonly JournalResult[];
 say('gateway: beside the programs that would be used instead');
-const effort = quick ? { rounds: 1, seconds: 1, starts: 1 } : { rounds: 3, seconds: 3, starts: 5 };
+const effort = quick
+  ? { rounds: 1, seconds: 1, starts: 1 }
+  : { rounds: Number(values.rounds), seconds: Number(values.seconds), starts: 5 };
 const gateway = await measureGateway(effort, say);
 await writeReport(resolve(values.out), {
   date: new Date().toISOString().slice(0, 10),
   machine: machine(),
   versions: peerVersions(),
   quick,
+  effort,
   decisions,
   gateway,
   journal,
