@@ -124,8 +124,10 @@ describe('any text made visible', () => {
       fc.property(anyText, (text) => {
         const shown = visibleJson({ text }, { width: 10_000 });
         const body = /"text": "(?<body>(?:[^"\\]|\\.)*)"\s*\}$/u.exec(shown)?.groups?.['body'];
-        expect(body?.replaceAll('\\"', '"')).toBe(makeVisible(text).replaceAll('\\"', '"'));
+        // A backslash is doubled already, so that each quote gets exactly one of its own.
+        expect(body).toBe(makeVisible(text).replaceAll('"', String.raw`\"`));
       }),
+      { examples: [[String.raw`\"`]] },
     );
   });
 });
