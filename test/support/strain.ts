@@ -14,8 +14,8 @@ export interface Strain {
   /** The most descriptors and the most bytes of bodies that were seen. */
   readonly descriptors: number;
   readonly bufferedBytes: number;
-  /** What others were answered who called meanwhile: each status once. */
-  readonly others: readonly number[];
+  /** What others were answered who called meanwhile, each once: the status, and where it is not 200 what was said. */
+  readonly others: readonly string[];
   readonly otherCalls: number;
   /** By how much a series of the metrics grew. */
   counted(series: string): number;
@@ -31,11 +31,12 @@ export async function strainOf(gateway: GatewayProcess, url: string, attack: () 
   const before = await scrape(gateway);
   const residentBytes = await residentBytesOf(pid);
   const descriptorsBefore = await descriptorsOf(pid);
-  const seen = { residentBytes, descriptors: 0, bufferedBytes: 0, others: new Set<number>(), otherCalls: 0 };
+  const seen = { residentBytes, descriptors: 0, bufferedBytes: 0, others: new Set<string>(), otherCalls: 0 };
   const over = new AbortController();
   const watching = (async () => {
     while (!over.signal.aborted) {
-      seen.others.add((await throughProxy(gateway.port, url)).status);
+      const { status, text } = await throughProxy(gateway.port, url);
+      seen.others.add(status === 200 ? '200' : `${status} ${text}`);
       seen.otherCalls += 1;
       seen.residentBytes = Math.max(seen.residentBytes, await residentBytesOf(pid));
       seen.descriptors = Math.max(seen.descriptors, await descriptorsOf(pid));
@@ -66,7 +67,7 @@ export async function strainOf(gateway: GatewayProcess, url: string, attack: () 
 
 /** The bound of a process that is attacked, and of what others notice of it. */
 export function expectServed(strain: Strain, mostGrownMib: number): void {
-  expect(strain.others).toEqual([200]);
+  expect(strain.others).toEqual(['200']);
   expect(strain.otherCalls).toBeGreaterThan(0);
   expect(strain.grownBytes / MIB).toBeLessThan(mostGrownMib);
 }
