@@ -249,20 +249,21 @@ describeCluster('asking', VARIANTS, (bed) => {
     }
   });
 
-  it('may be deleted while it is live by its gateway and by those who may approve it, and by nobody else', async () => {
-    const says = (phase: string): string =>
-      `this request is still ${phase}: only the gateway that asked and those who may approve it can delete it`;
+  it('may be deleted by its gateway and by those who may approve it, and by nobody else', async () => {
+    const says =
+      'only the gateway that asked (system:serviceaccount:agents:gateway) and those who may approve this request can delete it';
     const waiting = (await bed.create()).metadata.name;
-    expect(refusalOf(await bed.delete('neighbour', waiting))).toBe(says('Pending'));
+    expect(refusalOf(await bed.delete('neighbour', waiting))).toBe(says);
     expect((await bed.delete('gateway-replica', waiting)).status).toBe(200);
     const granted = await approved(bed);
-    expect(refusalOf(await bed.delete('neighbour', granted))).toBe(says('Approved'));
+    expect(refusalOf(await bed.delete('neighbour', granted))).toBe(says);
     expect(refusalOf(await bed.delete('alice', granted))).toMatch(/cannot delete resource/u);
     expect((await bed.delete('admin', granted)).status).toBe(200);
     const ended = (await bed.create()).metadata.name;
     await bed.decide('alice', ended, { verdict: 'denied', reason: 'no' });
     await bed.settle(ended, 'Denied');
-    expect((await bed.delete('neighbour', ended)).status).toBe(200);
+    expect(refusalOf(await bed.delete('neighbour', ended))).toBe(says);
+    expect((await bed.delete('gateway', ended)).status).toBe(200);
   });
 
   it('is not deleted by the collection either', async () => {
@@ -285,7 +286,7 @@ describeCluster('asking', VARIANTS, (bed) => {
       '--serviceaccount=agents:neighbour',
     );
     const all = { method: 'DELETE', path: bed.pathOf('').slice(0, -1) };
-    await expect.poll(async () => refusalOf(await bed.call('neighbour', all))).toMatch(/this request is still/u);
+    await expect.poll(async () => refusalOf(await bed.call('neighbour', all))).toMatch(/only the gateway that asked/u);
     expect((await bed.get(metadata.name)).metadata.name).toBe(metadata.name);
   });
 
