@@ -59,6 +59,23 @@ describeCluster('a dry run shows whether the policies are in force', VARIANTS.sl
     await shows(bed, dryDecision, 'open');
   });
 
+  it('a scale subresource that somebody adds is no way to what is asked', async () => {
+    const request = await bed.create();
+    const scale = { specReplicasPath: '.spec.approvers', statusReplicasPath: '.status.approvals' };
+    await bed.send(
+      'admin',
+      'JSON patch',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/approvalrequests.aegis.dev',
+      [{ op: 'add', path: '/spec/versions/0/subresources/scale', value: scale }],
+    );
+    const patch = async (): Promise<string> =>
+      refusalOf(
+        await bed.send('admin', 'merge patch', `${bed.pathOf(request.metadata.name)}/scale`, { spec: { replicas: 2 } }),
+      );
+    await expect.poll(patch, { timeout: 10_000 }).toMatch(/what is asked cannot be changed/u);
+    expect((await bed.get(request.metadata.name)).spec).toEqual(request.spec);
+  });
+
   it('a policy that was changed to let things pass shows as open', async () => {
     const path = `${POLICIES}/validatingadmissionpolicies/aegis-approval-decisions`;
     await changed(bed, path, { spec: { validations: [{ expression: 'true' }] } });
