@@ -9,8 +9,11 @@ import { answerProblem } from './control-problem.ts';
 /** What the control interface works on. */
 export interface ControlPorts {
   readonly approvals: Pick<ApprovalStore, 'get' | 'list'>;
-  /** Takes a decision: it is recorded in the audit trail before it takes effect. Rejects when it has none. */
-  readonly decide: (name: string, decision: Omit<ApproverDecision, 'at'>) => Promise<DecideOutcome>;
+  /**
+   * Takes a decision: it is recorded in the audit trail before it takes effect. Rejects when it has none. Null where
+   * people decide in a cluster.
+   */
+  readonly decide: ((name: string, decision: Omit<ApproverDecision, 'at'>) => Promise<DecideOutcome>) | null;
 }
 
 export interface ControlApp {
@@ -21,6 +24,9 @@ export interface ControlApp {
 /** A decision is a verdict, a sentence and a digest. */
 const MAX_BODY_BYTES = 16 * 1024;
 const DEFAULT_LIST = 100;
+const DECIDED_ELSEWHERE =
+  'the API server has to know who decides: kubectl patch apr NAME --subresource=status --type=json -p ' +
+  `'[{"op":"add","path":"/status/decisions/-","value":{"verdict":"approved"}}]'`;
 const MAX_LIST = 500;
 
 /** Makes the application. `approverOf` names the user at the other end of a request; null when it cannot. */
@@ -93,6 +99,7 @@ interface Target {
 }
 
 async function decide({ ports, response, name }: Target, approver: string | null, body: unknown): Promise<void> {
+  if (ports.decide === null) return answerProblem(response, 'decided-elsewhere', DECIDED_ELSEWHERE);
   if (approver === null) {
     return answerProblem(response, 'unknown-approver', 'expected a user of this system at the other end of the socket');
   }

@@ -7,7 +7,14 @@ import type { ApprovalRecord, HoldOutcome } from '../../../src/model/approval.ts
 import { FaultError } from '../../../src/model/fault.ts';
 import { askOf, MINUTE_MS, sha256, temporaryStore, TTL_MS, type TemporaryStore } from '../../support/approval-asks.ts';
 
-const SETTINGS: GateSettings = { waitMs: 0, ttlMs: TTL_MS, forMs: 10 * MINUTE_MS, maxPending: 10, maxHeld: 10 };
+const SETTINGS: GateSettings = {
+  waitMs: 0,
+  ttlMs: TTL_MS,
+  forMs: 10 * MINUTE_MS,
+  maxPending: 10,
+  maxHeld: 10,
+  holdThroughOutage: false,
+};
 const HELD: GateSettings = { ...SETTINGS, waitMs: 10 * MINUTE_MS };
 const never = new AbortController().signal;
 
@@ -155,7 +162,7 @@ describe('one grant for one execution', () => {
       retentionMs: TTL_MS,
     });
     await other.decide(name, { approver: 'anna', verdict: 'approved', reason: '', at: clock.now() });
-    await other.consume(name, clock.now());
+    await other.consume(name, clock.now(), 'exchange-x');
     other[Symbol.dispose]();
     expect(await held).toMatchObject({ kind: 'consumed', approval: { name } });
     expect((await store.get(name))?.phase).toBe('consumed');
@@ -221,7 +228,7 @@ describe('how approvals end', () => {
     expect(events.at(-1)).toMatchObject({ event: 'voided', approval: name, reason });
     const anew = await gate.hold(askOf({ binding }), never);
     expect(anew).toMatchObject({ kind: 'pending', approval: { predecessor: { name, phase: 'void', reason } } });
-    expect(await temporary.store.consume(name, temporary.clock.now())).toBe('lost');
+    expect(await temporary.store.consume(name, temporary.clock.now(), 'exchange-x')).toBe('lost');
   });
 
   it('one that runs out while it is held is expired, to the millisecond of the clock', async () => {
