@@ -30,10 +30,11 @@ export interface OpenedApprovals {
   readonly health: (() => KubernetesStoreHealth) | null;
 }
 
-/** One try: an API server that is well answers within milliseconds, one under load within seconds. */
-const TRY_MS = 5_000;
-/** A call with its repetitions: an agent waits behind it. */
-const CALL_MS = 10_000;
+/**
+ * One try, and a call with its repetitions. An API server that is well answers within milliseconds, one under load within
+ * seconds; an agent waits behind each call.
+ */
+const PATIENCE = { hold: { tryMs: 5_000, callMs: 10_000 }, refuse: { tryMs: 2_000, callMs: 3_000 } };
 
 /** From 0 to 1, in steps that are fine enough to spread waits. */
 const random = (): number => randomInt(1_000_000) / 1_000_000;
@@ -78,7 +79,7 @@ function openKubernetes(
 
 /** Makes the client that a configuration describes. Throws `ApprovalStoreError` outside of a cluster without kubeconfig. */
 export function kubernetesClient(
-  approvals: Pick<ApprovalsConfig, 'context' | 'kubeconfig' | 'service_account_dir'>,
+  approvals: Pick<ApprovalsConfig, 'context' | 'kubeconfig' | 'service_account_dir' | 'on_outage'>,
   environment: Environment,
   clock: Clock,
 ): KubernetesClient {
@@ -86,8 +87,7 @@ export function kubernetesClient(
     source: sourceOf(approvals, environment),
     clock,
     random,
-    tryMs: TRY_MS,
-    callMs: CALL_MS,
+    ...PATIENCE[approvals.on_outage],
   });
 }
 

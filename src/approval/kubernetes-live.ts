@@ -28,8 +28,9 @@ export class LiveApprovals {
     const { name, phase } = seen.record;
     if (phase === 'pending' || phase === 'approved') this.#live.set(name, seen);
     else this.#live.delete(name);
-    if (phase === 'pending') this.#settled.delete(name);
-    else this.#settle(seen.record);
+    if (phase !== 'pending') return this.#settle(seen.record);
+    this.#settled.delete(name);
+    this.#version += 1;
   }
 
   /** It was deleted: whoever waits for it has to ask anew. */
@@ -38,6 +39,11 @@ export class LiveApprovals {
     this.#live.delete(name);
     if (seen !== null) this.#settle({ ...seen.record, phase: 'void', voidReason: 'deleted' });
     return seen;
+  }
+
+  /** Changes whenever something was seen to change. */
+  version(): number {
+    return this.#version;
   }
 
   all(): readonly Seen[] {

@@ -18,9 +18,9 @@ export interface Listed {
 }
 
 /** A page that the API server gives out of its memory. */
-const PAGE = 250;
+const PAGE = 100;
 /** Far more than a retention keeps; a namespace beyond this has to be pruned first. */
-const MAX_PAGES = 40;
+const MAX_PAGES = 100;
 const MERGE_PATCH = 'application/merge-patch+json';
 
 /** The ApprovalRequests of one namespace. Everything may reject with `ApprovalStoreError`. */

@@ -85,7 +85,7 @@ function specOf({ ask, expiresAt, grantMs, identity, predecessor, workload }: Ne
     approvers: ask.terms.approvers,
     scope: ask.terms.scope,
     expiresAt: new Date(expiresAt).toISOString(),
-    grantSeconds: Math.max(1, Math.ceil(grantMs / 1_000)),
+    grantSeconds: Math.min(MAX_GRANT_SECONDS, Math.max(1, Math.floor(grantMs / 1_000))),
     exchangeId: ask.exchangeId,
     ...(predecessor === null ? {} : { predecessor: predecessorOf(predecessor) }),
     summary: summaryOf(ask, predecessor),
@@ -118,6 +118,8 @@ function actionOf(action: ActionView): object {
   };
 }
 
+/** What the schema takes: a week. */
+const MAX_GRANT_SECONDS = 604_800;
 /** What the schema takes. */
 const MAX_AMOUNT_CHARACTERS = 256;
 const EFFECTS = ['irreversible', 'reversible', 'read-only'] as const;

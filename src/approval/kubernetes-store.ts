@@ -53,6 +53,8 @@ export interface KubernetesStore extends ApprovalStore, AsyncDisposable {
   health(): KubernetesStoreHealth;
 }
 
+/** A list that is shown again and again, as to those who follow it, is read again this often. */
+const LIST_MS = 5_000;
 /** Names of one fingerprint that others can take away before the gateway gives up asking. */
 const MAX_TAKEN = 50;
 /** What other replicas opened, or this one before it was started again, is looked for this often. */
@@ -71,6 +73,7 @@ class Store implements KubernetesStore {
   readonly #keeper: RequestKeeper;
   #refreshAt = Number.NEGATIVE_INFINITY;
   #eventsFailed = false;
+  #listed: { readonly records: readonly ApprovalRecord[]; readonly version: number; readonly at: number } | null = null;
 
   constructor(settings: KubernetesStoreSettings) {
     const { client, clock, log, namespace, policyCheckMs, requirePolicies } = settings;
@@ -122,13 +125,9 @@ class Store implements KubernetesStore {
   }
 
   async list({ limit, phases }: ApprovalFilter): Promise<readonly ApprovalRecord[]> {
-    const identity = await this.#keeper.identity();
-    const { items } = await this.#requests.list({ fields: ownBy(identity) });
-    return items
-      .map((item) => this.#observer.read(item, identity.user)?.record ?? null)
-      .filter((record) => record !== null)
+    return (await this.#everything())
       .filter(({ phase }) => phases?.includes(phase) ?? true)
-      .sort((left, right) => right.createdAt - left.createdAt)
+      .toSorted((left, right) => right.createdAt - left.createdAt)
       .slice(0, limit)
       .map((record) => ({ ...record, ask: briefOf(record.ask) }));
   }
@@ -220,6 +219,20 @@ class Store implements KubernetesStore {
     }
     this.#keeper.tell(seen, 'ApprovalRequested', `waits for ${seen.record.ask.terms.approvers} to approve`);
     return seen.record;
+  }
+
+  /** All of the gateway's own; not read again while nothing was seen to change, since people follow lists. */
+  async #everything(): Promise<readonly ApprovalRecord[]> {
+    const identity = await this.#keeper.identity();
+    const version = this.#keeper.live.version();
+    const now = this.#settings.clock.monotonic();
+    if (this.#listed?.version === version && now - this.#listed.at < LIST_MS) return this.#listed.records;
+    const { items } = await this.#requests.list({ fields: ownBy(identity) });
+    const records = items
+      .map((item) => this.#observer.read(item, identity.user)?.record ?? null)
+      .filter((record) => record !== null);
+    this.#listed = { records, version, at: now };
+    return records;
   }
 
   async #expire(name: string, now: number, told: boolean): Promise<boolean> {

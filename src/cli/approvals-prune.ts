@@ -47,6 +47,7 @@ Exit codes: 0 done, 1 the API server did not let some of them go, 2 wrong usage,
 async function prune(options: PruneCommand, io: CommandIo): Promise<void> {
   const { context, kubeconfig, namespace, olderThan, serviceAccountDir } = options;
   const access = {
+    on_outage: 'hold' as const,
     service_account_dir: resolve(io.cwd, serviceAccountDir),
     ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(io.cwd, kubeconfig) }),
     ...(context === undefined ? {} : { context }),

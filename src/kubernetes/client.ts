@@ -41,8 +41,10 @@ export interface KubernetesClient {
   skewMs(): number;
 }
 
-/** Seldom enough to cost nothing, often enough that a kubeconfig whose certificates rotate is followed. */
-const ACCESS_MS = 60_000;
+/** Reading anew may run an exec plug-in; a token file is read every minute by the package, and all of it after a rejection. */
+const ACCESS_MS = 600_000;
+/** After a failure that a rotated certificate may have caused, the files are read again, but not for each call. */
+const ACCESS_RETRY_MS = 5_000;
 /** The largest object is 1.5 MiB in etcd; a page of a list is bounded by the caller. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const RETRY = { firstMs: 100, mostMs: 3_000 };
@@ -126,6 +128,7 @@ class Client implements KubernetesClient {
       return this.#answer(head, text);
     } catch (error) {
       if (error instanceof ApiStatusError) throw error;
+      this.#doubtAccess();
       return { error, executed: !isBeforeSending(error), waitMs: null };
     }
   }
@@ -188,6 +191,10 @@ class Client implements KubernetesClient {
         cause: error,
       });
     }
+  }
+
+  #doubtAccess(): void {
+    if (this.#settings.clock.monotonic() - this.#accessAt >= ACCESS_RETRY_MS) this.#accessAt = Number.NEGATIVE_INFINITY;
   }
 
   #noteSkew(date: string | undefined, before: number): void {

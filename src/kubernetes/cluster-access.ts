@@ -30,6 +30,9 @@ export interface ClusterAccess {
   options(): Promise<RequestOptions>;
 }
 
+/** Connections that nothing uses are closed, also those of credentials that were replaced; a watch is in use. */
+const IDLE_MS = 30_000;
+
 /** Reads a source. Throws when a file is missing or the kubeconfig names no such context. */
 export function loadClusterAccess(source: AccessSource): ClusterAccess {
   const config = source.kind === 'kubeconfig' ? fromFile(source) : fromFolder(source);
@@ -54,7 +57,7 @@ export function loadClusterAccess(source: AccessSource): ClusterAccess {
 /** The package opens a connection, and makes a TLS handshake, for each request, unless it goes through a proxy. */
 function keptAlive(agent: unknown): unknown {
   if (!(agent instanceof Agent) || Object.getPrototypeOf(agent) !== Agent.prototype) return agent;
-  return new Agent({ ...agent.options, keepAlive: true });
+  return new Agent({ ...agent.options, keepAlive: true, timeout: IDLE_MS });
 }
 
 function fromFile({ context, file }: Extract<AccessSource, { kind: 'kubeconfig' }>): KubeConfig {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -42,17 +43,26 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function login(token: string): Promise<void> {
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+function portOf(listening: Server): number {
+  const address = listening.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function login(token: string, more: { readonly user?: object; readonly cluster?: object } = {}): Promise<void> {
+  const port = portOf(server);
   const config = {
     'current-context': 'here',
     contexts: [
       { name: 'here', context: { cluster: 'c', user: 'u', namespace: 'agents' } },
       { name: 'there', context: { cluster: 'c', user: 'u', namespace: 'others' } },
     ],
-    clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}/`, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'u', user: { token } }],
+    clusters: [
+      {
+        name: 'c',
+        cluster: { server: `http://127.0.0.1:${port}/`, 'insecure-skip-tls-verify': true, ...more.cluster },
+      },
+    ],
+    users: [{ name: 'u', user: more.user ?? { token } }],
   };
   await writeFile(join(folder, 'config'), JSON.stringify(config));
 }
@@ -70,6 +80,39 @@ describe('the client of the API server', () => {
     await expect(client({}, 'nowhere').namespace()).rejects.toThrow(
       'expected a context "nowhere", found "here", "there"',
     );
+  });
+
+  it('runs the exec plug-in of a kubeconfig, and goes through its proxy', async () => {
+    const credential = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { token: 'from-plug-in' },
+    };
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: process.execPath,
+      args: ['-e', `console.log(${JSON.stringify(JSON.stringify(credential))})`],
+      interactiveMode: 'Never',
+    };
+    const proxy = createServer();
+    const tunnels: string[] = [];
+    proxy.on('connect', (request, socket) => {
+      tunnels.push(request.url ?? '');
+      const { hostname, port } = new URL(`http://${request.url ?? ''}`);
+      const onward = connect(Number(port), hostname, () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n');
+        socket.pipe(onward).pipe(socket);
+      });
+      for (const end of [socket, onward]) end.on('error', () => [socket, onward].forEach((one) => one.destroy()));
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const port = portOf(proxy);
+    await login('first', { user: { exec }, cluster: { 'proxy-url': `http://127.0.0.1:${port}` } });
+    expect(await client().call(READ, { repeatable: true })).toEqual({ ok: true });
+    expect(seen).toEqual(['GET Bearer from-plug-in']);
+    expect(tunnels).toEqual([`127.0.0.1:${portOf(server)}`]);
+    proxy.close();
   });
 
   it('repeats what may be repeated when it was executed or not, and the rest only when it was not', async () => {
