@@ -17,7 +17,7 @@ export function backoffMs(failures: number, { firstMs, mostMs, random }: Backoff
 /** Waits, or until the signal is aborted. */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   try {
-    await sleep(milliseconds, undefined, { ...(signal === undefined ? {} : { signal }), ref: false });
+    await sleep(milliseconds, undefined, signal === undefined ? {} : { signal });
   } catch (error) {
     if (signal?.aborted !== true) throw error;
   }

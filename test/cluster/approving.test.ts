@@ -112,6 +112,35 @@ describeCluster('a gateway that keeps approvals in a cluster', VARIANTS, (bed) =
     expect([late.status, late.body]).toEqual([422, expect.stringContaining('cannot be decided any more')]);
   });
 
+  it('finds after a restart what was decided while it was away, unless it comes too late', TIMEOUT, async () => {
+    const one = await world.gateway({ limits: 'approval_wait: 0s, approval_ttl: 10s' });
+    const [inTime, tooLate] = await Promise.all(
+      [7, 8].map(async (order) => approvalOf(await world.refund(one, order))),
+    );
+    await one.stop('SIGKILL');
+    for (const name of [inTime, tooLate]) await world.approve('alice', name ?? '');
+    const two = await world.restart(one);
+    expect((await world.refund(two, 7)).json).toEqual({ ok: true });
+    await two.stop('SIGKILL');
+    const { spec, status } = await bed.get(tooLate ?? '');
+    const seen = typeof status['grantExpiresAt'] === 'string' ? status['grantExpiresAt'] : String(spec['expiresAt']);
+    await new Promise((done) => setTimeout(done, Math.max(0, Date.parse(seen) - Date.now()) + 100));
+    const three = await world.restart(two);
+    expect((await world.refund(three, 8)).json['code']).toBe('approval-expired');
+    expect([world.ran(7), world.ran(8)]).toEqual([1, 0]);
+  });
+
+  it('counts the uses of a grant that covers more than one request', TIMEOUT, async () => {
+    const policy = `version: "1"\nrules:\n  - {name: all, match: {type: create}, risk_level: high, approval: {approvers: 1, wait: 0s, scope: target, for: 10m}}\n`;
+    const wide = await world.gateway({ policy });
+    const name = approvalOf(await world.refund(wide, 9));
+    await world.approve('alice', name);
+    for (const order of [9, 9, 10]) expect((await world.refund(wide, order)).json).toEqual({ ok: true });
+    expect(await bed.get(name)).toMatchObject({ status: { phase: 'Approved', uses: 3 } });
+    const other = await world.gateway({ policy: policy.replace('name: all', 'name: changed') });
+    expect((await world.refund(other, 11)).json['code']).toBe('approval-pending');
+  });
+
   it('sends Events of the request and of the pod', TIMEOUT, async () => {
     const reasons = await until(async () => {
       const { stdout } = await bed.kubectl('admin', 'get', 'events', '-n', 'agents', '-o', 'json');

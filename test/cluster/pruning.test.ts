@@ -55,6 +55,14 @@ describeCluster('approvals prune', VARIANTS.slice(0, 1), (bed) => {
     expect((await names()).toSorted(byText)).toEqual([pending, granted].toSorted(byText));
   });
 
+  it('fails after some tries where the API server is away', { timeout: 60_000 }, async () => {
+    await world.proxy.stop();
+    const folder = await world.serviceAccount('gateway');
+    const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(world.proxy.port) };
+    const { code, stderr } = await runCli(['approvals', 'prune', '--service-account-dir', folder], { env });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('the API server cannot be reached')]);
+  });
+
   it('says what it needs where there is no cluster', async () => {
     const { code, stderr } = await runCli(['approvals', 'prune']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('kubeconfig')]);
