@@ -258,6 +258,19 @@ describeCluster('deciding', VARIANTS, (bed) => {
     await ok(bed, await bed.create(), { phase: 'Expired', endedAt: at });
   });
 
+  it('is not used up before it is called approved, though enough people agreed', async () => {
+    if (bed.variant.stamps) return;
+    const { metadata } = await bed.create();
+    await bed.decide('alice', metadata.name, APPROVE);
+    const { status } = await bed.get(metadata.name);
+    const consumed = { ...status, phase: 'Consumed', consumption: { exchangeId: 'ex-2', at: TIME } };
+    for (const way of WAYS) {
+      expect(refusalOf(await bed.write('gateway', way, metadata.name, consumed))).toMatch(
+        /from Pending the phase can only become Approved, Denied, Expired or Void/u,
+      );
+    }
+  });
+
   it('lets one of two consumers win, by the resource version', async () => {
     const { metadata } = await bed.create();
     await bed.decide('alice', metadata.name, APPROVE);

@@ -205,6 +205,13 @@ const VIOLATIONS: readonly Violation[] = [
   ),
   row('voiding without a reason', 'approved', ['gateway'], (s) => ({ ...s, phase: 'Void' }), /voidReason says why/u),
   row(
+    'taking back that the agent was told',
+    'void',
+    EVERYBODY,
+    (s) => ({ ...s, told: false }),
+    /told cannot be taken back/u,
+  ),
+  row(
     'giving another void reason',
     'void',
     EVERYBODY,
@@ -263,7 +270,7 @@ async function inState(bed: Bed, state: State): Promise<ApprovalRequest> {
   const { status } = await bed.get(name);
   const end = {
     consumed: { phase: 'Consumed', consumption: CONSUMPTION },
-    void: { phase: 'Void', voidReason: 'policy-changed' },
+    void: { phase: 'Void', voidReason: 'policy-changed', told: true },
     expired: { phase: 'Expired' },
     approved: {},
     reusable: {},
