@@ -59,6 +59,12 @@ export class RequestKeeper implements AsyncDisposable {
     return identity;
   }
 
+  /** The same before a grant is used. */
+  async identityForGrant(): Promise<OwnIdentity> {
+    const [pending] = this.live.pending();
+    return await this.#ports.guard.passedForGrant(pending?.record.name ?? null);
+  }
+
   /** The gateway's own requests with a label, the newest first. */
   async list(labels: { readonly [name: string]: string }, phase?: 'Approved'): Promise<readonly Seen[]> {
     const identity = await this.identity();

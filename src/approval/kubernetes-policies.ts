@@ -4,7 +4,7 @@ import { ApiStatusError } from '../kubernetes/api-error.ts';
 import type { ApprovalAsk, Binding } from '../model/approval.ts';
 import type { Digest } from '../model/brand.ts';
 import { baseNameOf } from './approval-name.ts';
-import { triedRequestOf, type OwnIdentity } from './kubernetes-object.ts';
+import { approvalRequestOf, triedRequestOf, type OwnIdentity } from './kubernetes-object.ts';
 import type { ApprovalRequests } from './kubernetes-requests.ts';
 import { newApprovalRequest } from './kubernetes-spec.ts';
 import { ApprovalStoreError } from './store-error.ts';
@@ -40,26 +40,42 @@ function cannotAsk(error: ApiStatusError): never {
   throw new ApprovalStoreError(`an ApprovalRequest cannot be made: ${error.message}`, { cause: error });
 }
 
+/** What a try came to: the policies refused, they did not, or it could not be told. */
+export type Tried =
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'let-through'; readonly problem: string }
+  | { readonly kind: 'unknown' };
+
 /**
- * Tries, on a pending request of the gateway's own, whether it may decide itself. Returns what is wrong; null when the
- * policies refuse. Rejects with `ApprovalStoreError` when the server cannot be asked.
+ * Tries, on a pending request of the gateway's own, whether it may decide itself. Rejects with `ApprovalStoreError` when
+ * the server cannot be asked.
  */
-export async function decisionsProblem(
-  requests: ApprovalRequests,
-  name: string,
-  { user }: OwnIdentity,
-): Promise<string | null> {
+export async function tryDeciding(requests: ApprovalRequests, name: string, { user }: OwnIdentity): Promise<Tried> {
+  const decision = { approver: user, verdict: 'approved' };
   try {
-    await requests.tryStatus(name, [
-      { op: 'add', path: '/status/decisions/-', value: { approver: user, verdict: 'approved' } },
-    ]);
-    return `the API server would let the gateway approve its own request ${name}: the admission policy aegis-approval-decisions is not in force`;
+    await requests.tryStatus(name, [{ op: 'add', path: '/status/decisions/-', value: decision }]);
+    const problem = `the API server would let the gateway approve its own request ${name}: the admission policy aegis-approval-decisions is not in force`;
+    return { kind: 'let-through', problem };
   } catch (error) {
     if (!(error instanceof ApiStatusError)) throw error;
-    // 404 and 422: it was deleted or decided meanwhile, which says nothing of the policies.
-    if (error.status === 404 || error.status === 422 || error.status === 409) return null;
-    if (error.status === 403 && error.message.includes('may not decide')) return null;
-    return `the API server refused a decision of the gateway for another reason than its policies have: ${error.message}`;
+    if (error.status === 403 && error.message.includes('may not decide')) return { kind: 'refused' };
+    // It was deleted or decided meanwhile, which says nothing of the policies.
+    if (error.status === 404 || error.status === 422 || error.status === 409) return { kind: 'unknown' };
+    const problem = `the API server refused a decision of the gateway for another reason than its policies have: ${error.message}`;
+    return { kind: 'let-through', problem };
+  }
+}
+
+/** The same on a request that is made for it and deleted at once; its time is over before anybody could decide. */
+export async function tryDecidingAnew(requests: ApprovalRequests, identity: OwnIdentity): Promise<Tried> {
+  const made = await requests.create(await probe(requests, identity));
+  if (made === null) return { kind: 'unknown' };
+  const { metadata } = approvalRequestOf(made);
+  const { name, resourceVersion, uid } = metadata;
+  try {
+    return await tryDeciding(requests, name, identity);
+  } finally {
+    await requests.remove(name, { uid, resourceVersion });
   }
 }
 

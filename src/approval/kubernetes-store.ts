@@ -141,7 +141,7 @@ class Store implements KubernetesStore {
   }
 
   async consume(name: string, _now: number, exchangeId: string): Promise<'consumed' | 'lost'> {
-    const pod = (await this.#keeper.identity()).pod?.name ?? '';
+    const pod = (await this.#keeper.identityForGrant()).pod?.name ?? '';
     const changed = await this.#keeper.change(name, ({ object, record }) => {
       if (object.status.consumption?.exchangeId === exchangeId) return 'done';
       if (record.phase !== 'approved' || record.expiresAt <= this.#settings.clock.now()) return null;

@@ -83,6 +83,25 @@ describeCluster('a cluster in which not everybody is honest', VARIANTS.slice(0, 
     },
   );
 
+  it('uses no grant that was given while the policy of decisions was missing', TIMEOUT, async () => {
+    const gateway = await world.gateway({ approvals: 'policy_check: 5s' });
+    const name = approvalOf(await world.refund(gateway, 205));
+    await bed.kubectl('admin', 'delete', 'validatingadmissionpolicybinding', 'aegis-approval-decisions');
+    // The agent's accomplice may write the status, as every gateway may, and could not approve while the policy was there.
+    await until(async () => (await bed.decide('neighbour', name, { verdict: 'approved' })).status === 200);
+    await sleep(5_000);
+    const answer = await world.refund(gateway, 205);
+    expect([answer.json['code'], answer.json['detail']]).toEqual([
+      'approvals-unavailable',
+      expect.stringContaining('aegis-approval-decisions is not in force'),
+    ]);
+    expect((await world.refund(gateway, 205)).json['code']).toBe('approvals-unavailable');
+    expect(world.ran(205)).toBe(0);
+    await bed.delete('gateway', name);
+    await bed.install(bed.variant.manifests);
+    await until(async () => (await world.refund(gateway, 205)).json['code'] === 'approval-pending');
+  });
+
   it('goes on without the policies where it is told to, and says so', TIMEOUT, async () => {
     for (const [kind, policy] of [
       ['validatingadmissionpolicybinding', 'aegis-approval-requests'],
