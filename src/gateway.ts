@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { openAgentSide } from './agent-side.ts';
 import { startAdmin } from './admin/admin-server.ts';
 import { startControl } from './admin/control-socket.ts';
-import { createDecider, type Decide } from './approval/decider.ts';
+import { openApprovalStore, type OpenedApprovals } from './approval-store.ts';
+import type { ApprovalEvent } from './approval/approval-event.ts';
 import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approval/gate.ts';
-import { openLocalStore, type LocalStore } from './approval/local-store.ts';
 import { steadyClock } from './approval/steady-clock.ts';
 import { MemoryHistory } from './audit/history.ts';
 import type { OpenedJournal } from './audit/journal.ts';
@@ -57,10 +57,8 @@ export interface Gateway extends AsyncDisposable {
   readonly controlSocket: string;
 }
 
-interface Approvals {
-  readonly store: LocalStore;
+interface Approvals extends OpenedApprovals {
   readonly gate: SweptGate;
-  readonly decide: Decide;
 }
 
 /** Everything that keeps state, opened before anything listens. */
@@ -89,8 +87,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function startParts(options: GatewayOptions, parts: AsyncDisposableStack): Promise<Gateway> {
   const { config, log, clock } = options;
   const foundation = await layFoundation(options, parts);
-  const { journal, store, decide, telemetry, feed, sinks, anchors } = foundation;
-  const control = parts.use(await startControl(join(config.data_dir, 'control.sock'), { approvals: store, decide }));
+  const { journal, store, telemetry, feed, sinks, anchors } = foundation;
+  const control = parts.use(
+    await startControl(join(config.data_dir, 'control.sock'), { approvals: store, decide: foundation.decide }),
+  );
   const agentSide = await openAgentSide({
     config,
     clock,
@@ -109,6 +109,7 @@ async function startParts(options: GatewayOptions, parts: AsyncDisposableStack):
     sinks: [feed, ...sinks],
     anchors,
     store,
+    cluster: foundation.health,
     world: () => foundation.keeper.current(),
   });
   const readiness = (): ReturnType<typeof readinessOf> => readinessOf({ ...foundation, control });
@@ -171,23 +172,21 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   return { ...trail, ...approvals, history, keeper, reloader, telemetry };
 }
 
-function openApprovals(
-  { config, clock: machine, log }: GatewayOptions,
-  journal: OpenedJournal,
-  parts: AsyncDisposableStack,
-): Approvals {
-  const clock = steadyClock(machine);
-  const file = join(config.data_dir, 'approvals.db');
-  const store = parts.use(openLocalStore({ file, clock, retentionMs: config.approvals.retention }));
-  const onEvent = async (event: Parameters<Parameters<typeof createDecider>[2]>[0]): Promise<void> =>
-    void (await journal.append(event, 'synced'));
-  const gate = createApprovalGate({ store, clock, onEvent }, gateSettings(config));
-  const timer = setInterval(() => {
+function openApprovals(options: GatewayOptions, journal: OpenedJournal, parts: AsyncDisposableStack): Approvals {
+  const { config, log } = options;
+  const clock = steadyClock(options.clock);
+  const opened = openApprovalStore({ ...options, clock, journal }, parts);
+  const onEvent = async (event: ApprovalEvent): Promise<void> => void (await journal.append(event, 'synced'));
+  const gate = createApprovalGate({ store: opened.store, clock, onEvent }, gateSettings(config));
+  const sweep = (): void => {
     gate.sweep().catch((error: unknown) => log.warn('approvals.not-swept', { problem: String(error) }));
-  }, SWEEP_INTERVAL_MS);
+  };
+  const timer = setInterval(sweep, SWEEP_INTERVAL_MS);
   timer.unref();
   parts.defer(() => clearInterval(timer));
-  return { store, gate, decide: createDecider(store, clock, onEvent) };
+  // A store in a cluster is tried at once: whoever started the gateway sees what it lacks.
+  if (opened.health !== null) sweep();
+  return { ...opened, gate };
 }
 
 function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundation, tls: TlsHooks): DataListener {

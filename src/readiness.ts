@@ -1,4 +1,5 @@
 import type { ReadinessCheck } from './admin/admin-server.ts';
+import type { KubernetesStoreHealth } from './approval/kubernetes-store.ts';
 import type { WorldKeeper } from './world-keeper.ts';
 import type { Reloader } from './reload.ts';
 
@@ -12,6 +13,8 @@ export interface ReadinessParts {
   readonly keeper: WorldKeeper;
   readonly reloader: Reloader;
   readonly control: { readonly path: string; readonly approversBy: string };
+  /** How a store in a cluster is; null for the local one. */
+  readonly health: (() => KubernetesStoreHealth) | null;
 }
 
 /**
@@ -19,7 +22,7 @@ export interface ReadinessParts {
  * gateway unready: the version before it is in force, and a pod that restarted would have none.
  */
 export function readinessOf(parts: ReadinessParts): readonly ReadinessCheck[] {
-  const { journal, feed, keeper, reloader, control } = parts;
+  const { journal, feed, keeper, reloader } = parts;
   const world = keeper.current();
   const problem = journal.problem();
   return [
@@ -27,12 +30,18 @@ export function readinessOf(parts: ReadinessParts): readonly ReadinessCheck[] {
     { name: 'audit-database', ok: true, detail: feed.problem() ?? 'follows the journal' },
     ...parts.sinks.map((sink) => ({ name: `audit-sink-${sink.name}`, ok: true, detail: sinkDetail(sink) })),
     { name: 'audit-anchors', ok: true, detail: parts.anchors.problem() ?? 'the newest is written' },
-    { name: 'approvals', ok: true, detail: `decided at ${control.path}; approvers named by ${control.approversBy}` },
+    ...approvalChecks(parts),
     { name: 'config', ok: true, detail: reloader.status('config').detail },
     { name: 'policy', ok: true, detail: inForce(world.policy.digest, reloader.status('policy').detail) },
     { name: 'actions', ok: true, detail: inForce(world.actions.digest, reloader.status('actions').detail) },
     { name: 'enforcement', ok: true, detail: world.enforcement },
   ];
+}
+
+function approvalChecks({ control, health }: ReadinessParts): readonly ReadinessCheck[] {
+  if (health !== null) return clusterChecks(health());
+  const detail = `decided at ${control.path}; approvers named by ${control.approversBy}`;
+  return [{ name: 'approvals', ok: true, detail }];
 }
 
 /** The digest in force, and what became of the newest file where that says more than the digest. */
@@ -46,4 +55,37 @@ function sinkDetail(sink: { problem(): string | null; behind(): number }): strin
   const lag = Number.isNaN(count) ? 'not known how far behind' : `${count} records behind`;
   const found = sink.problem();
   return found === null ? `follows the journal, ${lag}` : `${lag}, nothing is lost: ${found}`;
+}
+
+/** More than this lets a request or a grant end noticeably early or late, as others see it. */
+const NOTICED_SKEW_MS = 5_000;
+
+/**
+ * An API server that is away does not make the gateway unready: what needs no approval still passes. Policies that are
+ * not in force do, since somebody has to act.
+ */
+function clusterChecks({ policies, problem, skewMs, watchAgeMs }: KubernetesStoreHealth): readonly ReadinessCheck[] {
+  const watch = watchAgeMs === null ? 'nothing is watched' : `heard of ${Math.round(watchAgeMs / 1_000)} s ago`;
+  const skew =
+    Math.abs(skewMs) < NOTICED_SKEW_MS
+      ? ''
+      : `; its clock is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? 'ahead' : 'behind'}`;
+  const reached = problem ?? `the API server is reached; ${watch}`;
+  return [
+    { name: 'approvals', ok: true, detail: `decided in the cluster; ${reached}${skew}` },
+    { name: 'approval-policies', ok: policies.kind !== 'not-in-force', detail: policyDetail(policies) },
+  ];
+}
+
+function policyDetail(policies: KubernetesStoreHealth['policies']): string {
+  switch (policies.kind) {
+    case 'in-force':
+      return `in force as of ${new Date(policies.at).toISOString()}`;
+    case 'not-in-force':
+      return policies.problem;
+    case 'not-checked':
+      return 'not checked yet: the API server has not answered';
+    default:
+      return policies satisfies never;
+  }
 }

@@ -23,12 +23,13 @@ export function interceptSettings({ listeners, limits }: Config): InterceptSetti
 }
 
 /** The settings of the gate. */
-export function gateSettings({ limits }: Config): GateSettings {
+export function gateSettings({ approvals, limits }: Config): GateSettings {
   return {
     waitMs: limits.approval_wait,
     ttlMs: limits.approval_ttl,
     forMs: limits.approval_for,
     maxPending: limits.pending,
     maxHeld: limits.held,
+    holdThroughOutage: approvals.store === 'kubernetes' && approvals.on_outage === 'hold',
   };
 }

@@ -10,8 +10,11 @@ import { answerProblem } from './control-problem.ts';
 /** What the control interface works on. */
 export interface ControlPorts {
   readonly approvals: Pick<ApprovalStore, 'get' | 'list'>;
-  /** Takes a decision: it is recorded in the audit trail before it takes effect. Rejects when it has none. */
-  readonly decide: (name: string, decision: Omit<ApproverDecision, 'at'>) => Promise<DecideOutcome>;
+  /**
+   * Takes a decision: it is recorded in the audit trail before it takes effect. Rejects when it has none. Null where
+   * people decide in a cluster.
+   */
+  readonly decide: ((name: string, decision: Omit<ApproverDecision, 'at'>) => Promise<DecideOutcome>) | null;
 }
 
 /** What the application answers with. */
@@ -25,6 +28,9 @@ export interface ControlParts {
 /** A decision is a verdict, a sentence and a digest. */
 const MAX_BODY_BYTES = 16 * 1024;
 const DEFAULT_LIST = 100;
+const DECIDED_ELSEWHERE =
+  'the API server has to know who decides: kubectl patch apr NAME --subresource=status --type=json -p ' +
+  `'[{"op":"add","path":"/status/decisions/-","value":{"verdict":"approved"}}]'`;
 const MAX_LIST = 500;
 
 /** Makes the application. */
@@ -96,6 +102,7 @@ interface Target {
 }
 
 async function decide({ ports, response, name }: Target, approver: string | null, body: unknown): Promise<void> {
+  if (ports.decide === null) return answerProblem(response, 'decided-elsewhere', DECIDED_ELSEWHERE);
   if (approver === null) {
     return answerProblem(response, 'unknown-approver', 'expected a user of this system at the other end of the socket');
   }

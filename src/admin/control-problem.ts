@@ -9,6 +9,7 @@ const CONTROL_PROBLEMS = {
   'unknown-approval': { status: 404, title: 'There is no approval of this name' },
   'not-pending': { status: 409, title: 'The approval is not pending any more' },
   'already-decided': { status: 409, title: 'You have decided on this approval before' },
+  'decided-elsewhere': { status: 409, title: 'Approvals of this gateway are decided in the cluster' },
   'other-request': { status: 409, title: 'This name now stands for another request than the one you saw' },
   'too-large': { status: 413, title: 'The body is too large' },
   'not-json': { status: 415, title: 'The body is not JSON' },

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { changedPart, voidReasonOf } from '../binding/fingerprint.ts';
 import type { ApprovalAsk, ApprovalRecord, Binding, HoldOutcome } from '../model/approval.ts';
 import { FaultError } from '../model/fault.ts';
 import type { ApprovalGate, ApprovalStore, Clock } from '../model/ports.ts';
 import { eventOf, type OnApprovalEvent } from './approval-event.ts';
 import { covers } from './scope.ts';
+import { ApprovalsUnreachableError } from './store-error.ts';
 
 /** What applies where a rule's terms say nothing, and the bounds of the gate. Times in milliseconds. */
 export interface GateSettings {
@@ -17,6 +19,8 @@ export interface GateSettings {
   readonly maxPending: number;
   /** How many connections may be held at once; further ones are told to come back at once. */
   readonly maxHeld: number;
+  /** Whether a connection is held, for as long as it would be for a human, while the store is out of reach. */
+  readonly holdThroughOutage: boolean;
 }
 
 export interface GatePorts {
@@ -35,6 +39,8 @@ export interface SweptGate extends ApprovalGate {
 export const SWEEP_INTERVAL_MS = 10_000;
 /** An agent that comes back is held again, so this only spaces the attempts; a person needs longer anyway. */
 const RETRY_AFTER_MS = 5_000;
+/** A store that is out of reach is asked by each connection that waits for it; it fails at once while it rests. */
+const OUTAGE_RETRY_MS = 500;
 /** Each try meets another change made meanwhile; somebody who changes it more often than that is no honest client. */
 const MAX_ADMIT_TRIES = 5;
 
@@ -46,10 +52,17 @@ export function createApprovalGate(ports: GatePorts, settings: GateSettings): Sw
 /** What admitting came to: the answer, or a pending approval to wait for. */
 type Admission = HoldOutcome | { readonly kind: 'wait'; readonly approval: ApprovalRecord };
 
+/** A pending approval, and until when its connection is held. */
+interface Waiting {
+  readonly pending: ApprovalRecord;
+  readonly until: number;
+}
+
 class Gate implements SweptGate {
   readonly #ports: GatePorts;
   readonly #settings: GateSettings;
   #held = 0;
+  #sweeping: Promise<void> | null = null;
   #admitting: Promise<unknown> = Promise.resolve();
 
   constructor(ports: GatePorts, settings: GateSettings) {
@@ -58,18 +71,27 @@ class Gate implements SweptGate {
   }
 
   async hold(ask: ApprovalAsk, signal: AbortSignal): Promise<HoldOutcome> {
-    try {
-      if (signal.aborted) return { kind: 'client-gone' };
-      const admission = await this.#inTurn(() => this.#admit(ask));
-      return admission.kind === 'wait' ? await this.#wait(ask, admission.approval, signal) : admission;
-    } catch (error) {
-      return { kind: 'unavailable', problem: messageOf(error) };
+    const { clock } = this.#ports;
+    const until = clock.now() + (ask.terms.waitMs ?? this.#settings.waitMs);
+    for (;;) {
+      try {
+        if (signal.aborted) return { kind: 'client-gone' };
+        const admission = await this.#inTurn(() => this.#admit(ask));
+        return admission.kind === 'wait'
+          ? await this.#wait(ask, { pending: admission.approval, until }, signal)
+          : admission;
+      } catch (error) {
+        const left = until - clock.now();
+        const waits = this.#settings.holdThroughOutage && error instanceof ApprovalsUnreachableError && left > 0;
+        if (!waits || this.#held >= this.#settings.maxHeld) return { kind: 'unavailable', problem: messageOf(error) };
+        await this.#outlast(Math.min(left, OUTAGE_RETRY_MS), signal);
+      }
     }
   }
 
   async consume(approval: ApprovalRecord, exchangeId: string): Promise<'consumed' | 'lost'> {
     const { clock, store } = this.#ports;
-    const result = await orFault('approvals-unavailable', store.consume(approval.name, clock.now()));
+    const result = await orFault('approvals-unavailable', store.consume(approval.name, clock.now(), exchangeId));
     if (result === 'lost') return 'lost';
     const event = approval.ask.terms.scope === 'once' ? 'consumed' : 'used';
     await orFault('audit-unavailable', this.#ports.onEvent(eventOf(event, approval, exchangeId)));
@@ -81,9 +103,26 @@ class Gate implements SweptGate {
   }
 
   async sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = null));
+    await this.#sweeping;
+  }
+
+  async #sweep(): Promise<void> {
     const { clock, onEvent, store } = this.#ports;
     const ended = await store.sweep(clock.now());
     for (const approval of ended) await onEvent(eventOf('expired', approval, approval.ask.exchangeId));
+  }
+
+  /** Waits for a store that is out of reach. */
+  async #outlast(milliseconds: number, signal: AbortSignal): Promise<void> {
+    this.#held += 1;
+    try {
+      await sleep(milliseconds, undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#held -= 1;
+    }
   }
 
   /** Counting and opening must not interleave, or many requests at once would pass the bound together. */
@@ -139,11 +178,10 @@ class Gate implements SweptGate {
     return admissionOf(approval);
   }
 
-  async #wait(ask: ApprovalAsk, pending: ApprovalRecord, signal: AbortSignal): Promise<HoldOutcome> {
+  async #wait(ask: ApprovalAsk, { pending, until }: Waiting, signal: AbortSignal): Promise<HoldOutcome> {
     const { clock, store } = this.#ports;
-    const waitMs = ask.terms.waitMs ?? this.#settings.waitMs;
-    if (waitMs === 0 || this.#held >= this.#settings.maxHeld) return this.#pending(pending);
-    const deadline = Math.min(clock.now() + waitMs, pending.expiresAt);
+    if (until <= clock.now() || this.#held >= this.#settings.maxHeld) return this.#pending(pending);
+    const deadline = Math.min(until, pending.expiresAt);
     this.#held += 1;
     try {
       const settled = await store.changed(pending.name, deadline, signal);

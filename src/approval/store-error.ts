@@ -5,3 +5,11 @@ export class ApprovalStoreError extends Error {
     this.name = 'ApprovalStoreError';
   }
 }
+
+/** The store is out of reach for now; it may be worth waiting for. */
+export class ApprovalsUnreachableError extends ApprovalStoreError {
+  constructor(problem: string, options?: ErrorOptions) {
+    super(problem, options);
+    this.name = 'ApprovalsUnreachableError';
+  }
+}

@@ -5,6 +5,7 @@ import { APPROVAL_PHASES, type ApprovalPhase } from '../model/approval.ts';
 import { approvalDetail } from './approvals-detail.ts';
 import { decideAll, type Ask } from './approvals-decide.ts';
 import { formatFor, OUTPUT_FORMS, type OutputForm } from './approvals-output.ts';
+import { registerPrune } from './approvals-prune.ts';
 import { approvalsTable } from './approvals-table.ts';
 import { watchApprovals } from './approvals-watch.ts';
 import { ControlClient, ControlProblemError } from './control-client.ts';
@@ -42,6 +43,7 @@ export function registerApprovals(program: Command, io: CommandIo, ask: Ask = te
   registerShow(group, io);
   registerApprove(group, io, ask);
   registerDeny(group, io, ask);
+  registerPrune(group, io);
   withPlace(group.command('watch'))
     .description('Follow approvals as they are asked for and decided, until Ctrl-C.')
     .addHelpText(

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { checkShape } from '../document/check.ts';
 import type { Loaded } from '../document/mistake.ts';
 import { readYaml } from '../document/yaml.ts';
+import { withApprovalPaths } from './approvals-schema.ts';
 import { withAuditPaths } from './audit-schema.ts';
 import { configSchema, type Config } from './schema.ts';
 
@@ -66,6 +67,7 @@ function withPaths(config: Config, folder: string): Config {
       ...(config.tls.ca_key_file === undefined ? {} : { ca_key_file: absolute(config.tls.ca_key_file) }),
     },
     ...(config.agent_files === undefined ? {} : { agent_files: absolute(config.agent_files) }),
+    approvals: withApprovalPaths(config.approvals, folder),
     audit: withAuditPaths(config.audit, absolute),
     routes,
   };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { duration, size } from '../document/quantity.ts';
+import { size } from '../document/quantity.ts';
+import { approvalsSchema } from './approvals-schema.ts';
 import { auditSchema } from './audit-schema.ts';
 import { credential } from './credential-schema.ts';
 import { LIMITS } from './limits.ts';
@@ -102,13 +103,6 @@ const tls = z
   })
   .describe('The CA that certificates for the agent are made with; without files, one is made at each start.');
 
-const approvals = z.strictObject({
-  store: z.literal('local').default('local').describe('Where approvals are kept: local is an SQLite file in data_dir.'),
-  retention: duration({ min: 3_600_000, max: 3650 * 86_400_000 })
-    .prefault('30d')
-    .describe('How long ended approvals are kept.'),
-});
-
 const agent = z.strictObject({
   id: z.string().max(253).default('').describe('The identity that policy sees as agent and audit records carry.'),
   namespace: z.string().max(253).default(''),
@@ -177,7 +171,7 @@ export const configSchema = z
       .min(1)
       .optional()
       .describe('The folder for what the agent needs to trust the gateway; default: agent in data_dir.'),
-    approvals: approvals.prefault({}),
+    approvals: approvalsSchema.prefault({}),
     audit: auditSchema.prefault({}),
     redaction: z
       .strictObject({ keys: z.array(z.string().min(1)).default([]) })

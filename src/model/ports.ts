@@ -127,7 +127,8 @@ export interface ApprovalStore {
   list(filter: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
   countPending(): Promise<number>;
   decide(name: string, decision: ApproverDecision): Promise<DecideOutcome>;
-  consume(name: string, now: number): Promise<'consumed' | 'lost'>;
+  /** Uses a grant for one exchange; exactly one caller gets `consumed` for a grant of scope `once`. */
+  consume(name: string, now: number, exchangeId: string): Promise<'consumed' | 'lost'>;
   /**
    * Ends one that is overdue, and notes that the agent is told of it, so that `find` reports it no more. True when it
    * was this call that ended it.

@@ -72,6 +72,31 @@ export const METRICS = {
     labels: ['made'],
   },
   aegis_approvals_pending: { type: 'gauge', help: 'Approval requests that wait for a human.', labels: [] },
+  aegis_approval_store_reachable: {
+    type: 'gauge',
+    help: '1 while the API server that keeps approvals answers, else 0; not there with the local store.',
+    labels: [],
+  },
+  aegis_approval_watch_open: {
+    type: 'gauge',
+    help: '1 while approvals of the cluster are watched, which is while one is pending, else 0.',
+    labels: [],
+  },
+  aegis_approval_watch_age_seconds: {
+    type: 'gauge',
+    help: 'Seconds since the watch of approvals heard anything, bookmarks included; not a number while it is closed.',
+    labels: [],
+  },
+  aegis_approval_policies_in_force: {
+    type: 'gauge',
+    help: '1 while the admission policies that say who decides were found in force, else 0.',
+    labels: [],
+  },
+  aegis_approval_clock_skew_seconds: {
+    type: 'gauge',
+    help: "By how much the API server's clock is ahead of the gateway's; 0 within a second.",
+    labels: [],
+  },
   aegis_policy_info: {
     type: 'gauge',
     help: 'Always 1; the labels are the digests of the policy and of the action map in force.',

@@ -15,11 +15,21 @@ export interface Observed {
   readonly anchors: { problem(): string | null };
   /** When the store cannot be asked, the gauge is not a number. */
   readonly store: { countPending(): Promise<number> };
+  /** How a store of approvals in a cluster is; null for the local one. */
+  readonly cluster: (() => ClusterStoreState) | null;
   readonly world: () => {
     readonly policy: { readonly digest: string };
     readonly actions: { readonly digest: string };
     readonly enforcement: EnforcementLevel;
   };
+}
+
+/** A store of approvals in a cluster, as metrics show it. */
+export interface ClusterStoreState {
+  readonly problem: string | null;
+  readonly policies: { readonly kind: string };
+  readonly watchAgeMs: number | null;
+  readonly skewMs: number;
 }
 
 /** What can be loaded again while the gateway runs. */
@@ -111,10 +121,11 @@ function createMeter(registry: Registry): Meter {
 
 function registerLookups(registry: Registry, observed: Observed): void {
   const { listener, journal, feed, store, world } = observed;
-  const look = (name: MetricName, found: () => number | Promise<number>): void => {
+  const look: Look = (name, found) => {
     gauge(registry, name, async (self) => self.set(await numberOf(found)));
   };
   look('aegis_approvals_pending', async () => await store.countPending());
+  if (observed.cluster !== null) lookAtCluster(look, observed.cluster);
   look('aegis_journal_healthy', () => (journal.problem() === null ? 1 : 0));
   look('aegis_audit_database_healthy', () => (feed.problem() === null ? 1 : 0));
   look('aegis_audit_anchors_healthy', () => (observed.anchors.problem() === null ? 1 : 0));
@@ -135,6 +146,17 @@ function registerLookups(registry: Registry, observed: Observed): void {
     const { enforcement } = world();
     for (const level of ENFORCEMENT_LEVELS) self.set({ level }, level === enforcement ? 1 : 0);
   });
+}
+
+/** Shows a number that is looked up when somebody scrapes. */
+type Look = (name: MetricName, found: () => number | Promise<number>) => void;
+
+function lookAtCluster(look: Look, state: () => ClusterStoreState): void {
+  look('aegis_approval_store_reachable', () => (state().problem === null ? 1 : 0));
+  look('aegis_approval_watch_open', () => (state().watchAgeMs === null ? 0 : 1));
+  look('aegis_approval_watch_age_seconds', () => (state().watchAgeMs ?? Number.NaN) / 1_000);
+  look('aegis_approval_policies_in_force', () => (state().policies.kind === 'in-force' ? 1 : 0));
+  look('aegis_approval_clock_skew_seconds', () => state().skewMs / 1_000);
 }
 
 function sinkStates({

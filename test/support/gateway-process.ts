@@ -146,11 +146,12 @@ async function startIn(given: Started): Promise<GatewayProcess> {
 /** Runs the built product as a process. */
 export async function runCli(
   args: readonly string[],
-  options: { readonly input?: string; readonly cwd?: string } = {},
+  options: { readonly input?: string; readonly cwd?: string; readonly env?: { readonly [name: string]: string } } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [ENTRY, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: options.cwd ?? process.cwd(),
+    env: { ...process.env, ...options.env },
   });
   let stdout = '';
   let stderr = '';

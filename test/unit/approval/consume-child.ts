@@ -14,11 +14,11 @@ switch (mode) {
   case 'race':
     process.stdout.write('ready\n');
     await once(process.stdin, 'data');
-    process.stdout.write(`${await store.consume(name, now)}\n`);
+    process.stdout.write(`${await store.consume(name, now, 'exchange-x')}\n`);
     process.stdin.destroy();
     break;
   case 'consume-and-hang':
-    process.stdout.write(`${await store.consume(name, now)}\n`);
+    process.stdout.write(`${await store.consume(name, now, 'exchange-x')}\n`);
     process.stdin.resume();
     break;
   case 'approve': {

@@ -3,11 +3,19 @@ import type { ApprovalEvent } from '../../../src/approval/approval-event.ts';
 import { createDecider, type Decide } from '../../../src/approval/decider.ts';
 import { createApprovalGate, type GateSettings, type SweptGate } from '../../../src/approval/gate.ts';
 import { openLocalStore } from '../../../src/approval/local-store.ts';
+import { ApprovalsUnreachableError } from '../../../src/approval/store-error.ts';
 import type { ApprovalRecord, HoldOutcome } from '../../../src/model/approval.ts';
 import { FaultError } from '../../../src/model/fault.ts';
 import { askOf, MINUTE_MS, sha256, temporaryStore, TTL_MS, type TemporaryStore } from '../../support/approval-asks.ts';
 
-const SETTINGS: GateSettings = { waitMs: 0, ttlMs: TTL_MS, forMs: 10 * MINUTE_MS, maxPending: 10, maxHeld: 10 };
+const SETTINGS: GateSettings = {
+  waitMs: 0,
+  ttlMs: TTL_MS,
+  forMs: 10 * MINUTE_MS,
+  maxPending: 10,
+  maxHeld: 10,
+  holdThroughOutage: false,
+};
 const HELD: GateSettings = { ...SETTINGS, waitMs: 10 * MINUTE_MS };
 const never = new AbortController().signal;
 
@@ -155,7 +163,7 @@ describe('one grant for one execution', () => {
       retentionMs: TTL_MS,
     });
     await other.decide(name, { approver: 'anna', verdict: 'approved', reason: '', at: clock.now() });
-    await other.consume(name, clock.now());
+    await other.consume(name, clock.now(), 'exchange-x');
     other[Symbol.dispose]();
     expect(await held).toMatchObject({ kind: 'consumed', approval: { name } });
     expect((await store.get(name))?.phase).toBe('consumed');
@@ -221,7 +229,7 @@ describe('how approvals end', () => {
     expect(events.at(-1)).toMatchObject({ event: 'voided', approval: name, reason });
     const anew = await gate.hold(askOf({ binding }), never);
     expect(anew).toMatchObject({ kind: 'pending', approval: { predecessor: { name, phase: 'void', reason } } });
-    expect(await temporary.store.consume(name, temporary.clock.now())).toBe('lost');
+    expect(await temporary.store.consume(name, temporary.clock.now(), 'exchange-x')).toBe('lost');
   });
 
   it('one that runs out while it is held is expired, to the millisecond of the clock', async () => {
@@ -281,6 +289,61 @@ describe('when something fails', () => {
     journalBroken = true;
     await expect(approve(name)).rejects.toThrow('disk full');
     expect(await temporary.store.get(name)).toMatchObject({ phase: 'pending', decisions: [] });
+  });
+});
+
+describe('a store that is out of reach', () => {
+  let away: boolean;
+  let calls: number;
+  const far = (settings: GateSettings): SweptGate => {
+    const store = new Proxy(temporary.store, {
+      get: (target, member) => {
+        const value: unknown = Reflect.get(target, member);
+        if (typeof value !== 'function') return value;
+        return async (...given: unknown[]): Promise<unknown> => {
+          calls += 1;
+          if (away) throw new ApprovalsUnreachableError('the API server is away');
+          return await Reflect.apply(value, target, given);
+        };
+      },
+    });
+    return createApprovalGate(
+      { store, clock: { now: () => Date.now(), monotonic: () => performance.now() }, onEvent },
+      settings,
+    );
+  };
+  beforeEach(() => {
+    away = true;
+    calls = 0;
+    temporary.clock.time = Date.now();
+  });
+
+  it('lets nothing pass, and refuses at once where it is told to', async () => {
+    const outcome = await far({ ...HELD, holdThroughOutage: false }).hold(askOf(), never);
+    expect(outcome).toEqual({ kind: 'unavailable', problem: 'the API server is away' });
+    expect(calls).toBe(1);
+  });
+
+  it('is waited for as long as for a human, and then asked', async () => {
+    const outcome = far({ ...SETTINGS, waitMs: 20_000, holdThroughOutage: true }).hold(askOf(), never);
+    setTimeout(() => (away = false), 300);
+    let [name] = await pendingNames();
+    while (name === undefined)
+      [name] = await new Promise<string[]>((done) => setTimeout(() => done(pendingNames()), 20));
+    await approve(name);
+    expect((await outcome).kind).toBe('granted');
+    away = true;
+    const gone = await far({ ...SETTINGS, waitMs: 600, holdThroughOutage: true }).hold(askOf(), never);
+    expect(gone.kind).toBe('unavailable');
+  });
+
+  it('keeps nobody who has gone, and no more than may be held', async () => {
+    const client = new AbortController();
+    const outcome = far({ ...HELD, holdThroughOutage: true }).hold(askOf(), client.signal);
+    setTimeout(() => client.abort(), 50);
+    expect((await outcome).kind).toBe('client-gone');
+    const none = await far({ ...HELD, holdThroughOutage: true, maxHeld: 0 }).hold(askOf(), never);
+    expect(none.kind).toBe('unavailable');
   });
 });
 

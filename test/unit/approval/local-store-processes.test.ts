@@ -75,7 +75,7 @@ describe('several processes on one file', () => {
     await once(child, 'exit');
     const store = temporary.reopen();
     expect(await store.get(name)).toMatchObject({ phase: 'consumed' });
-    expect(await store.consume(name, temporary.clock.now())).toBe('lost');
+    expect(await store.consume(name, temporary.clock.now(), 'exchange-x')).toBe('lost');
     expect(await store.find(askOf(), temporary.clock.now())).toBeNull();
     const next = await pending();
     expect(next.predecessor).toMatchObject({ name, phase: 'consumed' });

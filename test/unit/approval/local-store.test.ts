@@ -120,7 +120,7 @@ describe('opening', () => {
     const first = await open(askOf());
     await say(first.name, 'anna');
     clock.forward(1_000);
-    await store.consume(first.name, clock.now());
+    await store.consume(first.name, clock.now(), 'exchange-x');
     const second = await open(askOf());
     expect(second.name).toBe(`${first.name}-2`);
     expect(second.predecessor).toEqual({ name: first.name, phase: 'consumed', endedAt: clock.now(), reason: '' });
@@ -200,8 +200,8 @@ describe('consuming', () => {
   it('works once', async () => {
     const { name } = await open(askOf());
     await say(name, 'anna');
-    expect(await store.consume(name, clock.now())).toBe('consumed');
-    expect(await store.consume(name, clock.now())).toBe('lost');
+    expect(await store.consume(name, clock.now(), 'exchange-x')).toBe('consumed');
+    expect(await store.consume(name, clock.now(), 'exchange-x')).toBe('lost');
     expect(await store.get(name)).toMatchObject({ phase: 'consumed', consumedAt: clock.now() });
   });
 
@@ -219,17 +219,17 @@ describe('consuming', () => {
   ])('is lost on what is %s', async (_phase, prepare) => {
     const { name } = await open(askOf());
     await prepare(name);
-    expect(await store.consume(name, clock.now())).toBe('lost');
+    expect(await store.consume(name, clock.now(), 'exchange-x')).toBe('lost');
   });
 
   it('counts the uses of a grant for more than one execution, until it runs out', async () => {
     const { name } = await open(askOf({ terms: { scope: 'action' } }));
     await say(name, 'anna');
-    expect(await store.consume(name, clock.now())).toBe('consumed');
-    expect(await store.consume(name, clock.now())).toBe('consumed');
+    expect(await store.consume(name, clock.now(), 'exchange-x')).toBe('consumed');
+    expect(await store.consume(name, clock.now(), 'exchange-x')).toBe('consumed');
     expect(await store.get(name)).toMatchObject({ phase: 'approved', uses: 2 });
     clock.forward(GRANT_MS);
-    expect(await store.consume(name, clock.now())).toBe('lost');
+    expect(await store.consume(name, clock.now(), 'exchange-x')).toBe('lost');
   });
 });
 
@@ -248,7 +248,7 @@ describe('finding', () => {
   it('finds nothing after a grant was consumed, so that a new one is asked for', async () => {
     const { name } = await open(askOf());
     await say(name, 'anna');
-    await store.consume(name, clock.now());
+    await store.consume(name, clock.now(), 'exchange-x');
     expect(await store.find(askOf(), clock.now())).toBeNull();
   });
 

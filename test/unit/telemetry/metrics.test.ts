@@ -14,6 +14,7 @@ const OBSERVED: Observed = {
     { name: 'siem', problem: () => null, behind: () => 0 },
   ],
   anchors: { problem: () => null },
+  cluster: () => ({ problem: null, policies: { kind: 'in-force' }, watchAgeMs: 2_000, skewMs: -3_000 }),
   store: { countPending: async () => 3 },
   world: () => ({ policy: { digest: 'aa' }, actions: { digest: 'bb' }, enforcement: 'cooperative' }),
 };
@@ -50,6 +51,11 @@ describe('the table of metrics', () => {
       'aegis_connections_cut_total',
       'aegis_leaf_certificates_total',
       'aegis_approvals_pending',
+      'aegis_approval_store_reachable',
+      'aegis_approval_watch_open',
+      'aegis_approval_watch_age_seconds',
+      'aegis_approval_policies_in_force',
+      'aegis_approval_clock_skew_seconds',
       'aegis_policy_info',
       'aegis_loads_total',
       'aegis_last_load_timestamp_seconds',
@@ -151,6 +157,11 @@ describe('a scrape', () => {
     const { text } = await telemetry.metrics();
     for (const line of [
       'aegis_approvals_pending 3',
+      'aegis_approval_store_reachable 1',
+      'aegis_approval_watch_open 1',
+      'aegis_approval_watch_age_seconds 2',
+      'aegis_approval_policies_in_force 1',
+      'aegis_approval_clock_skew_seconds -3',
       'aegis_journal_healthy 1',
       'aegis_audit_database_healthy 0',
       'aegis_audit_sink_healthy{sink="sqlite"} 0',

@@ -1,0 +1,105 @@
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { createDecider, type Decide } from './approval/decider.ts';
+import { createKubernetesStore, type KubernetesStoreHealth } from './approval/kubernetes-store.ts';
+import { openLocalStore } from './approval/local-store.ts';
+import { ApprovalStoreError } from './approval/store-error.ts';
+import type { OpenedJournal } from './audit/journal.ts';
+import type { ApprovalsConfig } from './config/approvals-schema.ts';
+import type { Environment } from './config/load.ts';
+import type { Config } from './config/schema.ts';
+import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
+import type { AccessSource } from './kubernetes/cluster-access.ts';
+import type { ApprovalStore, Clock, Log } from './model/ports.ts';
+
+/** What a store is opened with. */
+export interface ApprovalStoreOptions {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly journal: OpenedJournal;
+}
+
+/** The store of a running gateway. */
+export interface OpenedApprovals {
+  readonly store: ApprovalStore;
+  /** Takes a decision at the control socket; null where people decide elsewhere. */
+  readonly decide: Decide | null;
+  /** How a store in a cluster is; null for the local one. */
+  readonly health: (() => KubernetesStoreHealth) | null;
+}
+
+/**
+ * One try, and a call with its repetitions. An API server that is well answers within milliseconds, one under load within
+ * seconds; an agent waits behind each call.
+ */
+const PATIENCE = { hold: { tryMs: 5_000, callMs: 10_000 }, refuse: { tryMs: 2_000, callMs: 3_000 } };
+
+/** From 0 to 1, in steps that are fine enough to spread waits. */
+const random = (): number => randomInt(1_000_000) / 1_000_000;
+
+/** Opens the store that the configuration names. Throws `ApprovalStoreError` when it cannot be used. */
+export function openApprovalStore(options: ApprovalStoreOptions, parts: AsyncDisposableStack): OpenedApprovals {
+  const { clock, config, journal } = options;
+  const onEvent = async (event: Parameters<Parameters<typeof createDecider>[2]>[0]): Promise<void> =>
+    void (await journal.append(event, 'synced'));
+  if (config.approvals.store === 'kubernetes') return openKubernetes(options, onEvent, parts);
+  const file = join(config.data_dir, 'approvals.db');
+  const store = parts.use(openLocalStore({ file, clock, retentionMs: config.approvals.retention }));
+  return { store, decide: createDecider(store, clock, onEvent), health: null };
+}
+
+function openKubernetes(
+  { clock, config, environment, journal, log }: ApprovalStoreOptions,
+  onEvent: Parameters<typeof createDecider>[2],
+  parts: AsyncDisposableStack,
+): OpenedApprovals {
+  const { agent, approvals } = config;
+  const store = parts.use(
+    createKubernetesStore({
+      client: kubernetesClient(approvals, environment, clock),
+      namespace: approvals.namespace ?? null,
+      clock,
+      log,
+      random,
+      workload: { namespace: agent.namespace, pod: agent.pod, serviceAccount: agent.service_account },
+      requirePolicies: approvals.require_policies,
+      policyCheckMs: approvals.policy_check,
+      holdThroughOutage: approvals.on_outage === 'hold',
+      onEvent,
+      auditHead: () => {
+        const { hash, seq } = journal.head();
+        return seq === 0 ? null : `${seq}:${hash}`;
+      },
+    }),
+  );
+  return { store, decide: null, health: () => store.health() };
+}
+
+/** Makes the client that a configuration describes. Throws `ApprovalStoreError` outside of a cluster without kubeconfig. */
+export function kubernetesClient(
+  approvals: Pick<ApprovalsConfig, 'context' | 'kubeconfig' | 'service_account_dir' | 'on_outage'>,
+  environment: Environment,
+  clock: Clock,
+): KubernetesClient {
+  return createKubernetesClient({
+    source: sourceOf(approvals, environment),
+    clock,
+    random,
+    ...PATIENCE[approvals.on_outage],
+  });
+}
+
+function sourceOf(
+  { context, kubeconfig, service_account_dir: folder }: Parameters<typeof kubernetesClient>[0],
+  environment: Environment,
+): AccessSource {
+  if (kubeconfig !== undefined) return { kind: 'kubeconfig', file: kubeconfig, context: context ?? null };
+  const host = environment['KUBERNETES_SERVICE_HOST'] ?? '';
+  const port = environment['KUBERNETES_SERVICE_PORT'] ?? '';
+  if (host !== '' && port !== '') return { kind: 'in-cluster', folder, host, port };
+  throw new ApprovalStoreError(
+    'expected approvals.kubeconfig, or to run in a pod (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT), found neither',
+  );
+}
