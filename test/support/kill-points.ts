@@ -31,8 +31,22 @@ export async function pointsOfExchange(): Promise<readonly AwaitPoint[]> {
 }
 
 /** The product with kill points in exchange.ts, as one file in `dist` that is removed in the end. */
-export async function buildWithKillPoints(): Promise<{ readonly entry: string } & AsyncDisposable> {
-  const entry = resolve(`dist/.kill-points-${process.pid}.mjs`);
+export async function buildWithKillPoints(): Promise<BuiltProduct> {
+  return await buildWoven('kill-points', /\/src\/exchange\.ts$/, (source) => instrument(source));
+}
+
+/** A build of the product that a test runs, and removes. */
+export interface BuiltProduct extends AsyncDisposable {
+  readonly entry: string;
+}
+
+/** Builds the product in `dist` with the files of `filter` as `weave` makes them. */
+export async function buildWoven(
+  name: string,
+  filter: RegExp,
+  weave: (source: string, path: string) => string,
+): Promise<BuiltProduct> {
+  const entry = resolve(`dist/.${name}-${process.pid}.mjs`);
   await build({
     entryPoints: ['src/main.ts'],
     outfile: entry,
@@ -47,10 +61,10 @@ export async function buildWithKillPoints(): Promise<{ readonly entry: string } 
     },
     plugins: [
       {
-        name: 'kill points',
+        name,
         setup(given) {
-          given.onLoad({ filter: /\/src\/exchange\.ts$/ }, async ({ path }) => ({
-            contents: instrument(await readFile(path, 'utf8')),
+          given.onLoad({ filter }, async ({ path }) => ({
+            contents: weave(await readFile(path, 'utf8'), path),
             loader: 'ts',
           }));
         },
@@ -60,15 +74,18 @@ export async function buildWithKillPoints(): Promise<{ readonly entry: string } 
   return { entry, [Symbol.asyncDispose]: async () => await rm(entry, { force: true }) };
 }
 
-/** The source with its kill points: `await x` becomes `killPoint('NAME settled', await killPoint('NAME called', x))`. */
-export function instrument(source: string): string {
+/**
+ * The source with its kill points: `await x` becomes `killPoint('NAME settled', await killPoint('NAME called', x))`, where
+ * `killPoint` is that of the module `probe` and each name begins with `prefix`.
+ */
+export function instrument(source: string, probe: string = PROBE, prefix = ''): string {
   const inserts = findAwaits(source).flatMap(({ name, from, argument, to }) => [
-    { at: from, text: `__killPoint(${JSON.stringify(`${name} settled`)}, ` },
-    { at: argument, text: `__killPoint(${JSON.stringify(`${name} called`)}, ` },
+    { at: from, text: `__killPoint(${JSON.stringify(`${prefix}${name} settled`)}, ` },
+    { at: argument, text: `__killPoint(${JSON.stringify(`${prefix}${name} called`)}, ` },
     { at: to, text: '))' },
   ]);
   const bytes = Buffer.from(source);
-  let text = `import { killPoint as __killPoint } from ${JSON.stringify(PROBE)};\n`;
+  let text = `import { killPoint as __killPoint } from ${JSON.stringify(probe)};\n`;
   let before = 0;
   for (const insert of inserts.toSorted((left, right) => left.at - right.at)) {
     text += bytes.toString('utf8', before, insert.at) + insert.text;
