@@ -6,6 +6,7 @@ import type { ApprovalGate, ApprovalStore, Clock } from '../model/ports.ts';
 import { eventOf, type OnApprovalEvent } from './approval-event.ts';
 import { covers } from './scope.ts';
 import { ApprovalsUnreachableError } from './store-error.ts';
+import { Turns } from './turns.ts';
 
 /** What applies where a rule's terms say nothing, and the bounds of the gate. Times in milliseconds. */
 export interface GateSettings {
@@ -63,7 +64,10 @@ class Gate implements SweptGate {
   readonly #settings: GateSettings;
   #held = 0;
   #sweeping: Promise<void> | null = null;
-  #admitting: Promise<unknown> = Promise.resolve();
+  /** Approvals that are being opened: the store may count them already, or not yet. */
+  readonly #opening = new Set<Promise<unknown>>();
+  /** Identical requests are admitted one after the other: the second finds what the first one opened. */
+  readonly #turns = new Turns();
 
   constructor(ports: GatePorts, settings: GateSettings) {
     this.#ports = ports;
@@ -76,7 +80,7 @@ class Gate implements SweptGate {
     for (;;) {
       try {
         if (signal.aborted) return { kind: 'client-gone' };
-        const admission = await this.#inTurn(() => this.#admit(ask));
+        const admission = await this.#turns.take(ask.fingerprint, () => this.#admit(ask));
         return admission.kind === 'wait'
           ? await this.#wait(ask, { pending: admission.approval, until }, signal)
           : admission;
@@ -125,13 +129,6 @@ class Gate implements SweptGate {
     }
   }
 
-  /** Counting and opening must not interleave, or many requests at once would pass the bound together. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#admitting.then(work);
-    this.#admitting = mine.catch(() => null);
-    return await mine;
-  }
-
   async #admit(ask: ApprovalAsk): Promise<Admission> {
     const { clock, store } = this.#ports;
     for (let tries = 0; tries < MAX_ADMIT_TRIES; tries += 1) {
@@ -162,11 +159,15 @@ class Gate implements SweptGate {
   async #open(ask: ApprovalAsk): Promise<Admission> {
     const { clock, onEvent, store } = this.#ports;
     const { maxPending } = this.#settings;
-    if ((await store.countPending()) >= maxPending) return { kind: 'full', limit: maxPending };
+    // Counting and opening must not come apart, or many requests at once would pass the bound together.
+    while (store.pendingCount() + this.#opening.size >= maxPending) {
+      if (this.#opening.size === 0) return { kind: 'full', limit: maxPending };
+      await Promise.race(this.#opening).catch(() => null);
+    }
     const now = clock.now();
     const ttlMs = ask.terms.ttlMs ?? this.#settings.ttlMs;
     const grantMs = ask.terms.scope === 'once' ? ttlMs : (ask.terms.forMs ?? this.#settings.forMs);
-    const approval = await store.open(ask, { now, expiresAt: now + ttlMs, grantMs });
+    const approval = await this.#counted(store.open(ask, { now, expiresAt: now + ttlMs, grantMs }));
     // Another process may have opened it first; then that one has recorded it.
     if (approval.ask.exchangeId !== ask.exchangeId) return admissionOf(approval);
     try {
@@ -176,6 +177,15 @@ class Gate implements SweptGate {
       throw error;
     }
     return admissionOf(approval);
+  }
+
+  async #counted<T>(opening: Promise<T>): Promise<T> {
+    this.#opening.add(opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(opening);
+    }
   }
 
   async #wait(ask: ApprovalAsk, { pending, until }: Waiting, signal: AbortSignal): Promise<HoldOutcome> {

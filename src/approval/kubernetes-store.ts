@@ -132,7 +132,7 @@ class Store implements KubernetesStore {
       .map((record) => ({ ...record, ask: briefOf(record.ask) }));
   }
 
-  async countPending(): Promise<number> {
+  pendingCount(): number {
     return this.#keeper.live.pending().length;
   }
 

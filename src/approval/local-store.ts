@@ -115,7 +115,7 @@ class SqliteStore implements LocalStore {
     );
   }
 
-  async countPending(): Promise<number> {
+  pendingCount(): number {
     return guarded(() => integer(this.#sql('countPending').get(this.#settings.clock.now()) ?? {}, 'count'));
   }
 

@@ -125,7 +125,8 @@ export interface ApprovalStore {
   get(name: string): Promise<ApprovalRecord | null>;
   /** The newest first. The actions come without description, and of their parameters only the amount. */
   list(filter: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
-  countPending(): Promise<number>;
+  /** How many are pending, as far as the store knows without asking anybody. Throws when it cannot tell. */
+  pendingCount(): number;
   decide(name: string, decision: ApproverDecision): Promise<DecideOutcome>;
   /** Uses a grant for one exchange; exactly one caller gets `consumed` for a grant of scope `once`. */
   consume(name: string, now: number, exchangeId: string): Promise<'consumed' | 'lost'>;

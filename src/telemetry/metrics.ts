@@ -14,7 +14,7 @@ export interface Observed {
   readonly sinks: readonly { readonly name: string; problem(): string | null; behind(): number }[];
   readonly anchors: { problem(): string | null };
   /** When the store cannot be asked, the gauge is not a number. */
-  readonly store: { countPending(): Promise<number> };
+  readonly store: { pendingCount(): number };
   /** How a store of approvals in a cluster is; null for the local one. */
   readonly cluster: (() => ClusterStoreState) | null;
   readonly world: () => {
@@ -124,7 +124,7 @@ function registerLookups(registry: Registry, observed: Observed): void {
   const look: Look = (name, found) => {
     gauge(registry, name, async (self) => self.set(await numberOf(found)));
   };
-  look('aegis_approvals_pending', async () => await store.countPending());
+  look('aegis_approvals_pending', () => store.pendingCount());
   if (observed.cluster !== null) lookAtCluster(look, observed.cluster);
   look('aegis_journal_healthy', () => (journal.problem() === null ? 1 : 0));
   look('aegis_audit_database_healthy', () => (feed.problem() === null ? 1 : 0));

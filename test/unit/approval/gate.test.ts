@@ -104,7 +104,7 @@ describe('holding a request', () => {
 
   it('asks nobody for a client that has gone already', async () => {
     expect(await gate.hold(askOf(), AbortSignal.abort())).toEqual({ kind: 'client-gone' });
-    expect(await temporary.store.countPending()).toBe(0);
+    expect(temporary.store.pendingCount()).toBe(0);
   });
 
   it('does not hold more connections than it may', async () => {
@@ -266,7 +266,7 @@ describe('when something fails', () => {
   it('a request that cannot be recorded is not asked', async () => {
     journalBroken = true;
     expect(await gate.hold(askOf(), never)).toMatchObject({ kind: 'unavailable' });
-    expect(await temporary.store.countPending()).toBe(0);
+    expect(temporary.store.pendingCount()).toBe(0);
   });
 
   it('a consumption that cannot be recorded is a fault, and the grant is spent', async () => {

@@ -15,7 +15,7 @@ const OBSERVED: Observed = {
   ],
   anchors: { problem: () => null },
   cluster: () => ({ problem: null, policies: { kind: 'in-force' }, watchAgeMs: 2_000, skewMs: -3_000 }),
-  store: { countPending: async () => 3 },
+  store: { pendingCount: () => 3 },
   world: () => ({ policy: { digest: 'aa' }, actions: { digest: 'bb' }, enforcement: 'cooperative' }),
 };
 
@@ -194,7 +194,9 @@ describe('a scrape', () => {
 
   it('survives a store that cannot be asked', async () => {
     const telemetry = telemetryOf();
-    telemetry.observe({ ...OBSERVED, store: { countPending: async () => await Promise.reject(new Error('locked')) } });
+    telemetry.observe({ ...OBSERVED, store: { pendingCount: () => {
+          throw new Error('locked');
+        } } });
     expect(await lines(telemetry, 'aegis_approvals_pending')).toEqual(['aegis_approvals_pending Nan']);
     expect(await lines(telemetry, 'aegis_open_connections')).toEqual(['aegis_open_connections 7']);
   });
