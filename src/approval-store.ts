@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDecider, type Decide } from './approval/decider.ts';
 import { createKubernetesStore, type KubernetesStoreHealth } from './approval/kubernetes-store.ts';
 import { openLocalStore } from './approval/local-store.ts';
+import { podLabelsOf, type PodLabels } from './approval/pod-labels.ts';
 import { ApprovalStoreError } from './approval/store-error.ts';
 import type { OpenedJournal } from './audit/journal.ts';
 import type { ApprovalsConfig } from './config/approvals-schema.ts';
@@ -63,7 +65,12 @@ function openKubernetes(
       clock,
       log,
       random,
-      workload: { namespace: agent.namespace, pod: agent.pod, serviceAccount: agent.service_account },
+      workload: {
+        namespace: agent.namespace,
+        pod: agent.pod,
+        serviceAccount: agent.service_account,
+        labels: labelsOf(agent),
+      },
       requirePolicies: approvals.require_policies,
       policyCheckMs: approvals.policy_check,
       holdThroughOutage: approvals.on_outage === 'hold',
@@ -75,6 +82,16 @@ function openKubernetes(
     }),
   );
   return { store, decide: null, health: () => store.health() };
+}
+
+function labelsOf({ labels_file: file }: Config['agent']): PodLabels {
+  if (file === undefined) return {};
+  try {
+    return podLabelsOf(readFileSync(file, 'utf8'), file);
+  } catch (error) {
+    if (error instanceof ApprovalStoreError) throw error;
+    throw new ApprovalStoreError(`agent.labels_file cannot be read: ${String(error)}`, { cause: error });
+  }
 }
 
 /** Makes the client that a configuration describes. Throws `ApprovalStoreError` outside of a cluster without kubeconfig. */

@@ -89,7 +89,7 @@ async function probe(requests: ApprovalRequests, identity: OwnIdentity): Promise
     grantMs: 1_000,
     predecessor: null,
     identity,
-    workload: { namespace: '', pod: '', serviceAccount: '' },
+    workload: { namespace: '', pod: '', serviceAccount: '', labels: {} },
   });
 }
 

@@ -5,6 +5,7 @@ import type { Json } from '../model/value.ts';
 import { askText } from './brief.ts';
 import type { OwnIdentity } from './kubernetes-object.ts';
 import { columnText, paramsText, toAscii } from './kubernetes-text.ts';
+import type { PodLabels } from './pod-labels.ts';
 import { scopeKeyOf } from './scope.ts';
 
 /** The API group and version of ApprovalRequest. */
@@ -12,7 +13,6 @@ export const API_VERSION = 'aegis.dev/v1alpha1';
 /** Labels by which a gateway finds its requests again. */
 export const LABELS = {
   request: 'aegis.dev/request-key',
-  agent: 'aegis.dev/agent',
   scope: 'aegis.dev/scope-key',
 } as const;
 
@@ -21,6 +21,7 @@ export interface Workload {
   readonly namespace: string;
   readonly pod: string;
   readonly serviceAccount: string;
+  readonly labels: PodLabels;
 }
 
 /** What a new ApprovalRequest is made of. Times in milliseconds. */
@@ -95,11 +96,12 @@ function specOf({ ask, expiresAt, grantMs, identity, predecessor, workload }: Ne
   };
 }
 
-function workloadOf({ namespace, pod, serviceAccount }: Workload): object {
+function workloadOf({ labels, namespace, pod, serviceAccount }: Workload): object {
   return {
     ...(namespace === '' ? {} : { namespace }),
     ...(pod === '' ? {} : { pod }),
     ...(serviceAccount === '' ? {} : { serviceAccount }),
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
   };
 }
 

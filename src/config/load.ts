@@ -31,6 +31,7 @@ function withEnvironment(config: Config, environment: Environment): Config {
     ...config,
     data_dir: environment['AEGIS_DATA_DIR'] ?? config.data_dir,
     agent: {
+      ...agent,
       id: environment['AEGIS_AGENT_ID'] ?? agent.id,
       namespace: environment['AEGIS_AGENT_NAMESPACE'] ?? agent.namespace,
       service_account: environment['AEGIS_AGENT_SERVICE_ACCOUNT'] ?? agent.service_account,
@@ -67,6 +68,10 @@ function withPaths(config: Config, folder: string): Config {
       ...(config.tls.ca_key_file === undefined ? {} : { ca_key_file: absolute(config.tls.ca_key_file) }),
     },
     ...(config.agent_files === undefined ? {} : { agent_files: absolute(config.agent_files) }),
+    agent: {
+      ...config.agent,
+      ...(config.agent.labels_file === undefined ? {} : { labels_file: absolute(config.agent.labels_file) }),
+    },
     approvals: withApprovalPaths(config.approvals, folder),
     audit: withAuditPaths(config.audit, absolute),
     routes,

@@ -108,6 +108,11 @@ const agent = z.strictObject({
   namespace: z.string().max(253).default(''),
   service_account: z.string().max(253).default(''),
   pod: z.string().max(253).default(''),
+  labels_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The labels of the pod as the downward API writes them, shown to approvers in a cluster.'),
 });
 
 const upstream = z.strictObject({

@@ -57,6 +57,13 @@ describeCluster('a gateway that keeps approvals in a cluster', VARIANTS, (bed) =
     expect(status.conditions.map(({ type }) => type)).toEqual(['Approved', 'Consumed']);
     expect(status.conditions.every(({ lastTransitionTime }) => typeof lastTransitionTime === 'string')).toBe(true);
     expect(spec['summary']).toMatchObject({ action: 'create', agent: 'shop-agent', rule: 'refund' });
+    expect(spec['agent']).toEqual({
+      id: 'shop-agent',
+      namespace: 'agents',
+      pod: 'gateway-0',
+      serviceAccount: 'agent',
+      labels: { app: 'shop', 'app.kubernetes.io/part-of': 'orders' },
+    });
     expect((await bed.get(`${name}-2`)).spec['predecessor']).toMatchObject({ name, phase: 'Consumed' });
     const events = (await trailOf(gateway)).filter(({ approval }) => approval === name);
     expect(events.map(({ event, approver }) => [event, approver])).toEqual([

@@ -58,6 +58,7 @@ export class ClusterWorld implements AsyncDisposable {
     await copyFile(join(this.bed.cluster.folder, 'pki', 'apiserver.crt'), join(folder, 'ca.crt'));
     await writeFile(join(folder, 'token'), `${this.bed.cluster.token(user)}\n`);
     await writeFile(join(folder, 'namespace'), 'agents');
+    await writeFile(join(folder, 'labels'), 'app="shop"\napp.kubernetes.io/part-of="orders"');
     return folder;
   }
 
@@ -70,7 +71,7 @@ export class ClusterWorld implements AsyncDisposable {
       ...(options.files === undefined ? {} : { files: options.files }),
       ...(options.entry === undefined ? {} : { entry: options.entry }),
       config: [
-        'agent: {id: shop-agent, namespace: agents, pod: gateway-0, service_account: agent}',
+        `agent: {id: shop-agent, namespace: agents, pod: gateway-0, service_account: agent, labels_file: ${join(account, 'labels')}}`,
         `upstream: {allow: ["127.0.0.1:${this.upstream.port}"]}`,
         `approvals: {store: kubernetes, service_account_dir: ${account}${approvals === '' ? '' : `, ${approvals}`}}`,
         `limits: {${limits}}`,

@@ -47,7 +47,7 @@ function stored(status: object): { [member: string]: unknown } {
     grantMs: GRANT_MS,
     predecessor: null,
     identity: { user: OWNER, pod: null },
-    workload: { namespace: '', pod: '', serviceAccount: '' },
+    workload: { namespace: '', pod: '', serviceAccount: '', labels: {} },
   }) as { metadata: object; spec: object };
   const creationTimestamp = new Date(clock.now()).toISOString();
   return { ...made, metadata: { ...made.metadata, uid: 'u', resourceVersion: '1', creationTimestamp }, status };

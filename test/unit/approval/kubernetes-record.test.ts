@@ -25,7 +25,7 @@ function stored(ask: ApprovalAsk, changed: Changed = {}): unknown {
     grantMs: 30_000,
     predecessor: null,
     identity: { user: OWNER, pod: { name: 'gateway-0', uid: 'u-1' } },
-    workload: { namespace: 'agents', pod: 'gateway-0', serviceAccount: 'agent' },
+    workload: { namespace: 'agents', pod: 'gateway-0', serviceAccount: 'agent', labels: { app: 'support' } },
   });
   const { metadata, spec } = made as { metadata: object; spec: object };
   return {

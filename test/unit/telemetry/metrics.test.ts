@@ -194,9 +194,14 @@ describe('a scrape', () => {
 
   it('survives a store that cannot be asked', async () => {
     const telemetry = telemetryOf();
-    telemetry.observe({ ...OBSERVED, store: { pendingCount: () => {
+    telemetry.observe({
+      ...OBSERVED,
+      store: {
+        pendingCount: () => {
           throw new Error('locked');
-        } } });
+        },
+      },
+    });
     expect(await lines(telemetry, 'aegis_approvals_pending')).toEqual(['aegis_approvals_pending Nan']);
     expect(await lines(telemetry, 'aegis_open_connections')).toEqual(['aegis_open_connections 7']);
   });
