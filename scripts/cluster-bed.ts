@@ -51,6 +51,14 @@ export interface Cluster extends AsyncDisposable {
   call(user: UserName, call: Call): Promise<Answer>;
   /** Runs kubectl as a user. Never rejects for an exit code. */
   kubectl(user: UserName, args: readonly string[], input?: string): Promise<Printed>;
+  /** Where etcd listens, without TLS: for what the API server does not do. */
+  readonly etcdUrl: string;
+  /** Stops the API server in its tracks, with its connections open; `SIGCONT` lets it go on. */
+  signalApiServer(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Ends the API server as a crash does; etcd keeps everything. */
+  killApiServer(): Promise<void>;
+  /** Starts it again at the same address. Resolves when it is ready. */
+  restartApiServer(): Promise<void>;
   /** Ends both programs, by their own ids, and removes the folder. */
   stop(): Promise<void>;
 }
@@ -79,9 +87,10 @@ class RunningCluster implements Cluster {
   url = '';
   readonly folder: string;
   readonly #programs: ClusterPrograms;
-  readonly #children: ChildProcess[] = [];
+  readonly #children = new Map<string, ChildProcess>();
   readonly #tokens = new Map<UserName, string>();
   #ca = '';
+  etcdUrl = '';
 
   constructor(folder: string, programs: ClusterPrograms) {
     this.folder = folder;
@@ -102,28 +111,16 @@ class RunningCluster implements Cluster {
     const [client, peer, api] = await freePorts(3);
     this.url = `https://127.0.0.1:${api}`;
     await this.#writeIdentity();
-    const etcd = `http://127.0.0.1:${client}`;
+    this.etcdUrl = `http://127.0.0.1:${client}`;
     this.#run('etcd', this.#programs.etcd, [
       `--data-dir=${join(this.folder, 'etcd')}`,
-      `--listen-client-urls=${etcd}`,
-      `--advertise-client-urls=${etcd}`,
+      `--listen-client-urls=${this.etcdUrl}`,
+      `--advertise-client-urls=${this.etcdUrl}`,
       `--listen-peer-urls=http://127.0.0.1:${peer}`,
       // Nothing here has to survive the machine.
       '--unsafe-no-fsync',
     ]);
-    this.#run('kube-apiserver', this.#programs.apiServer, [
-      `--etcd-servers=${etcd}`,
-      '--bind-address=127.0.0.1',
-      `--secure-port=${api}`,
-      `--cert-dir=${join(this.folder, 'pki')}`,
-      `--token-auth-file=${join(this.folder, 'tokens.csv')}`,
-      '--authorization-mode=RBAC',
-      '--service-cluster-ip-range=10.96.0.0/16',
-      '--service-account-issuer=https://kubernetes.default.svc',
-      `--service-account-key-file=${join(this.folder, 'pki', 'sa.pub')}`,
-      `--service-account-signing-key-file=${join(this.folder, 'pki', 'sa.key')}`,
-      '--endpoint-reconciler-type=none',
-    ]);
+    this.#runApiServer();
     await this.#ready();
     await this.#makeTenants();
   }
@@ -153,8 +150,27 @@ class RunningCluster implements Cluster {
     return await promise;
   }
 
+  signalApiServer(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#children.get('kube-apiserver')?.kill(signal);
+  }
+
+  async killApiServer(): Promise<void> {
+    const child = this.#children.get('kube-apiserver');
+    if (child === undefined) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  async restartApiServer(): Promise<void> {
+    this.#runApiServer();
+    await this.#ready();
+  }
+
   async stop(): Promise<void> {
-    for (const child of this.#children.toReversed()) await ended(child);
+    // What is stopped in its tracks does not hear that it has to end.
+    this.signalApiServer('SIGCONT');
+    for (const child of [...this.#children.values()].toReversed()) await ended(child);
     await rm(this.folder, { recursive: true, force: true });
   }
 
@@ -180,19 +196,37 @@ class RunningCluster implements Cluster {
     await writeFile(join(this.folder, 'tokens.csv'), `${lines.join('\n')}\n`, { mode: 0o600 });
   }
 
+  #runApiServer(): void {
+    this.#run('kube-apiserver', this.#programs.apiServer, [
+      `--etcd-servers=${this.etcdUrl}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${new URL(this.url).port}`,
+      `--cert-dir=${join(this.folder, 'pki')}`,
+      `--token-auth-file=${join(this.folder, 'tokens.csv')}`,
+      '--authorization-mode=RBAC',
+      '--service-cluster-ip-range=10.96.0.0/16',
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${join(this.folder, 'pki', 'sa.pub')}`,
+      `--service-account-signing-key-file=${join(this.folder, 'pki', 'sa.key')}`,
+      '--endpoint-reconciler-type=none',
+    ]);
+  }
+
   #run(name: string, program: string, args: readonly string[]): void {
-    const log = createWriteStream(join(this.folder, `${name}.log`));
+    const log = createWriteStream(join(this.folder, `${name}.log`), { flags: 'a' });
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     child.on('error', (error) => log.write(`${String(error)}\n`));
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
-    this.#children.push(child);
+    this.#children.set(name, child);
   }
 
   async #ready(): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!(await this.#isReady())) {
-      const dead = this.#children.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
+      const dead = [...this.#children.values()].some(
+        ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null,
+      );
       if (dead || performance.now() > deadline) throw new Error(`the cluster did not start:\n${await this.#logs()}`);
       await pause(POLL_MS);
     }

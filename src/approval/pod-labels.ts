@@ -6,7 +6,7 @@ export type PodLabels = { readonly [name: string]: string };
 /** As many as an ApprovalRequest carries. */
 const MAX_LABELS = 64;
 /** A line of the downward API; what may stand in a name or a value of a label needs no escape. */
-const LINE = /^(?<name>[A-Za-z0-9_.\/-]{1,317})="(?<value>[A-Za-z0-9_.-]{0,63})"$/u;
+const LINE = /^(?<name>[A-Za-z0-9_./-]{1,317})="(?<value>[A-Za-z0-9_.-]{0,63})"$/u;
 
 /**
  * Reads what the downward API writes for `metadata.labels`: a line `name="value"` for each. Throws `ApprovalStoreError`

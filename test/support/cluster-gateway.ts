@@ -28,6 +28,10 @@ export interface ClusterGatewayOptions {
   readonly config?: string;
   readonly files?: { readonly [name: string]: string };
   readonly env?: { readonly [name: string]: string };
+  /** The folder of a ServiceAccount that was made before; otherwise one is made for the user. */
+  readonly account?: string;
+  /** To speak to the API server itself, and not through the proxy. */
+  readonly direct?: boolean;
   /** The program, where it is another than the built product. */
   readonly entry?: string;
 }
@@ -64,7 +68,8 @@ export class ClusterWorld implements AsyncDisposable {
 
   async gateway(options: ClusterGatewayOptions = {}): Promise<GatewayProcess & { readonly account: string }> {
     const { user = 'gateway', approvals = '', config = '', limits = 'approval_wait: 0s' } = options;
-    const account = await this.serviceAccount(user);
+    const account = options.account ?? (await this.serviceAccount(user));
+    const port = options.direct === true ? new URL(this.bed.cluster.url).port : String(this.proxy.port);
     const gateway = await startGatewayProcess({
       policy: options.policy ?? POLICY,
       ...(options.actions === undefined ? {} : { actions: options.actions }),
@@ -77,7 +82,7 @@ export class ClusterWorld implements AsyncDisposable {
         `limits: {${limits}}`,
         config,
       ].join('\n'),
-      env: { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(this.proxy.port), ...options.env },
+      env: { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: port, ...options.env },
     });
     return Object.assign(this.track(gateway), { account });
   }
