@@ -145,6 +145,14 @@ function predecessorOf({ endedAt, name, phase, reason }: Predecessor): object {
   };
 }
 
+/** What is asked, in a line for Events: nothing in it moves, hides or imitates other text. */
+export function askLine({ actions, riskLevel, rule, terms }: ApprovalAsk): string {
+  const [first] = actions;
+  const more = actions.length === 1 ? '' : ` and ${actions.length - 1} more`;
+  const what = `${columnText(first?.type ?? '', 36)} ${columnText(first?.target ?? '', 72)}${more}`;
+  return `waits for ${terms.approvers} to approve: ${what} (risk ${riskLevel}, rule ${columnText(rule, 36)})`;
+}
+
 /** The columns of kubectl get: what stands for several actions says how many, and the worst of them. */
 function summaryOf({ actions, agentId, request, rule }: ApprovalAsk, before: Predecessor | null): object {
   const [first] = actions;

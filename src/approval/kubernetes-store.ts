@@ -12,7 +12,7 @@ import { ownBy, RequestKeeper } from './kubernetes-keeper.ts';
 import type { OwnIdentity } from './kubernetes-object.ts';
 import { Observer } from './kubernetes-observer.ts';
 import { ApprovalRequests } from './kubernetes-requests.ts';
-import { LABELS, labelOf, newApprovalRequest, type Workload } from './kubernetes-spec.ts';
+import { askLine, LABELS, labelOf, newApprovalRequest, type Workload } from './kubernetes-spec.ts';
 import { consumedPatch, expiredPatch, toldPatch, usedPatch, voidPatch } from './kubernetes-status.ts';
 import { scopeKeyOf } from './scope.ts';
 import { ApprovalStoreError } from './store-error.ts';
@@ -217,7 +217,7 @@ class Store implements KubernetesStore {
         .catch(() => null);
       throw error;
     }
-    this.#keeper.tell(seen, 'ApprovalRequested', `waits for ${seen.record.ask.terms.approvers} to approve`);
+    this.#keeper.tell(seen, 'ApprovalRequested', askLine(seen.record.ask));
     return seen.record;
   }
 

@@ -149,9 +149,13 @@ describeCluster('a gateway that keeps approvals in a cluster', VARIANTS, (bed) =
   });
 
   it('sends Events of the request and of the pod', TIMEOUT, async () => {
+    let messages: readonly string[] = [];
     const reasons = await until(async () => {
       const { stdout } = await bed.kubectl('admin', 'get', 'events', '-n', 'agents', '-o', 'json');
-      const { items } = JSON.parse(stdout) as { items: { reason: string; involvedObject: { kind: string } }[] };
+      const { items } = JSON.parse(stdout) as {
+        items: { reason: string; message: string; involvedObject: { kind: string } }[];
+      };
+      messages = items.map(({ message }) => message);
       const found = new Set(items.map(({ involvedObject, reason }) => `${involvedObject.kind} ${reason}`));
       return found.has('Pod ApprovalExpired') ? found : null;
     });
@@ -159,6 +163,7 @@ describeCluster('a gateway that keeps approvals in a cluster', VARIANTS, (bed) =
       expect(reasons).toContain(`ApprovalRequest ${reason}`);
       expect(reasons).toContain(`Pod ${reason}`);
     }
+    expect(messages).toContain('waits for 1 to approve: create 127.0.0.1 (risk high, rule refund)');
   });
 
   it('lists and shows approvals on its control socket, and refuses to decide there', TIMEOUT, async () => {
