@@ -18,7 +18,8 @@ export const FOLDERS = {
   kubernetes: { imports: ['model', 'config'] },
   approval: { imports: ['model', 'config', 'binding', 'visible', 'kubernetes'] },
   forward: { imports: ['model', 'config'] },
-  audit: { imports: ['model', 'config'] },
+  webhook: { imports: ['model'] },
+  audit: { imports: ['model', 'config', 'webhook'] },
   telemetry: { imports: ['model', 'config'] },
   admin: { imports: ['model', 'config'] },
   cli: {

@@ -14,7 +14,7 @@ import { yieldingPace } from './audit/sink-pace.ts';
 import { openSqliteSink } from './audit/sqlite-sink.ts';
 import { openStdoutSink } from './audit/stdout-sink.ts';
 import { CHECKPOINT_RECORDS, type UpkeepSettings } from './audit/upkeep.ts';
-import { openWebhookSink, type WebhookSettings } from './audit/webhook-sink.ts';
+import { openWebhookSink, type WebhookSinkSettings } from './audit/webhook-sink.ts';
 import type { AuditConfig, WebhookConfig } from './config/audit-schema.ts';
 import type { Config } from './config/schema.ts';
 import type { Clock, Log } from './model/ports.ts';
@@ -141,10 +141,10 @@ function cursorOf(dir: string, name: string): CursorFile {
   return new CursorFile(join(dir, 'sinks', `${name}.cursor.json`));
 }
 
-async function webhookSettings(config: WebhookConfig): Promise<WebhookSettings> {
+async function webhookSettings(config: WebhookConfig): Promise<WebhookSinkSettings> {
   const { name, url, format, credential = null, signature = null, timeout } = config;
   const extraCa = await Promise.all(config.ca_files.map(async (file) => await readFile(file, 'utf8')));
-  return { name, url, format, credential, signature, timeoutMs: timeout, extraCa };
+  return { name, address: { kind: 'url', url }, format, credential, signature, timeoutMs: timeout, extraCa };
 }
 
 function keepWithin(

@@ -1,26 +1,15 @@
 import * as z from 'zod';
 import { duration, size } from '../document/quantity.ts';
-import { credential, headerName } from './credential-schema.ts';
+import { credential } from './credential-schema.ts';
+import { caFiles, endpoint, serviceName, signature, withWebhookPaths } from './webhook-schema.ts';
 
 const SECOND = 1_000;
 const DAY = 24 * 3_600 * SECOND;
 const MIB = 1024 * 1024;
-const SINK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/u;
-
-const endpoint = z.string().transform((text, context): URL => {
-  const url = URL.parse(text);
-  const plain = url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '' && url.hash === '';
-  if (url !== null && plain && url.password === '') return url;
-  const message = `expected an http or https URL without credentials, found ${JSON.stringify(text)}; a secret belongs in credential.file`;
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
-});
 
 const webhook = z.strictObject({
   kind: z.literal('webhook'),
-  name: z
-    .string()
-    .regex(SINK_NAME, { error: 'expected a name such as siem' })
+  name: serviceName('siem')
     .refine((name) => name !== 'sqlite' && name !== 'stdout', { error: 'expected another name than sqlite and stdout' })
     .default('webhook')
     .describe('Names the sink in logs, metrics and the file of its cursor.'),
@@ -30,17 +19,8 @@ const webhook = z.strictObject({
     .default('jsonl')
     .describe('jsonl: one record a line (application/x-ndjson); json: one array.'),
   credential: credential.optional(),
-  signature: z
-    .strictObject({
-      header: headerName.default('X-Aegis-Signature'),
-      file: z.string().min(1).describe('The file that holds the key of the HMAC.'),
-    })
-    .optional()
-    .describe('Adds t=SECONDS,v1=HEX: HMAC-SHA-256 of "SECONDS." and the body.'),
-  ca_files: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('Certificates (PEM) that are trusted beside the built-in roots.'),
+  signature: signature.optional(),
+  ca_files: caFiles,
   batch: z.int().min(1).max(10_000).default(500).describe('The most records in one request; 1 MiB ends one as well.'),
   timeout: duration({ min: 100, max: 300 * SECOND })
     .prefault('10s')
@@ -104,16 +84,6 @@ export function withAuditPaths(audit: AuditConfig, absolute: (file: string) => s
     ...audit,
     ...(key === undefined ? {} : { signing_key: absolute(key) }),
     ...(anchors === undefined ? {} : { anchor_file: absolute(anchors) }),
-    sinks: sinks.map((sink) => (sink.kind === 'webhook' ? webhookPaths(sink, absolute) : sink)),
-  };
-}
-
-function webhookPaths(sink: WebhookConfig, absolute: (file: string) => string): WebhookConfig {
-  const { credential: secret, signature } = sink;
-  return {
-    ...sink,
-    ca_files: sink.ca_files.map(absolute),
-    ...(secret === undefined ? {} : { credential: { ...secret, file: absolute(secret.file) } }),
-    ...(signature === undefined ? {} : { signature: { ...signature, file: absolute(signature.file) } }),
+    sinks: sinks.map((sink) => (sink.kind === 'webhook' ? withWebhookPaths(sink, absolute) : sink)),
   };
 }

@@ -8,7 +8,7 @@ import { CursorFile } from '../../../src/audit/cursor-file.ts';
 import type { OpenedJournal } from '../../../src/audit/journal.ts';
 import { startFeed, type SinkFeed } from '../../../src/audit/sink-feed.ts';
 import { openStdoutSink } from '../../../src/audit/stdout-sink.ts';
-import { openWebhookSink, type WebhookSettings } from '../../../src/audit/webhook-sink.ts';
+import { openWebhookSink, type WebhookSinkSettings } from '../../../src/audit/webhook-sink.ts';
 import { TestAuthority } from '../forward/certificates.ts';
 import { fixedClock, keptLog, NOON } from './bodies.ts';
 import { distinct, startCollector, takenIds, type Behaviour, type Collector } from './collector.ts';
@@ -32,7 +32,7 @@ interface Running extends AsyncDisposable {
 }
 
 interface Given {
-  readonly change?: Partial<WebhookSettings>;
+  readonly change?: Partial<WebhookSinkSettings>;
   readonly longestRetryMs?: number;
   readonly folder?: string;
 }
@@ -114,6 +114,17 @@ describe('the webhook sink', () => {
     expect(running.log.events).toContain('audit.sink-failed');
     expect(running.log.events).toContain('audit.sink-works-again');
     expect(running.feed.problem()).toBeNull();
+  });
+
+  it('says that there was no answer in time', async () => {
+    await using collector = await startCollector();
+    await using running = await follow(collector.url, { change: { timeoutMs: 50 } });
+    collector.next.push(() => undefined);
+    await appendSynced(running.journal, 1);
+    await until(() => running.log.events.includes('audit.sink-failed'));
+    const failed = running.log.lines.find(({ event }) => event === 'audit.sink-failed');
+    expect(failed?.fields['problem']).toBe(`${collector.url.origin}: no answer within 50 ms`);
+    await running.feed.caughtUp();
   });
 
   it('loses nothing while the service is down, and says how far it is behind', async () => {

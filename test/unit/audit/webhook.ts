@@ -1,10 +1,10 @@
-import type { WebhookSettings } from '../../../src/audit/webhook-sink.ts';
+import type { WebhookSinkSettings } from '../../../src/audit/webhook-sink.ts';
 
 /** A webhook with nothing but an address. */
-export function webhookTo(url: URL, change: Partial<WebhookSettings> = {}): WebhookSettings {
+export function webhookTo(url: URL, change: Partial<WebhookSinkSettings> = {}): WebhookSinkSettings {
   return {
     name: 'webhook',
-    url,
+    address: { kind: 'url', url },
     format: 'jsonl',
     credential: null,
     signature: null,
