@@ -19,6 +19,7 @@ export const FOLDERS = {
   approval: { imports: ['model', 'config', 'binding', 'visible', 'kubernetes'] },
   forward: { imports: ['model', 'config'] },
   webhook: { imports: ['model'] },
+  notify: { imports: ['model', 'config', 'visible', 'webhook'] },
   audit: { imports: ['model', 'config', 'webhook'] },
   telemetry: { imports: ['model', 'config'] },
   admin: { imports: ['model', 'config'] },

@@ -1,5 +1,6 @@
 /** `node scripts/metrics-page.ts`: writes docs/metrics.md from the table of metrics. A test compares the two. */
 import { CONNECTION_CUTS } from '../src/model/connection-cut.ts';
+import { NOTICE_RESULTS } from '../src/model/notice-result.ts';
 import { TLS_FAILURES } from '../src/model/tls-failure.ts';
 import { METRICS, type MetricDefinition } from '../src/telemetry/metric-table.ts';
 import { MAX_RULE_LABELS } from '../src/telemetry/metrics.ts';
@@ -11,7 +12,8 @@ const LABELS: Readonly<Record<string, string>> = {
   rule: `the name of the deciding rule, \`<default>\` or \`<no-policy-configured>\`; after the first ${MAX_RULE_LABELS} names, \`<other>\``,
   sink: 'the audit database (`sqlite`) and the sinks of `audit.sinks`, by name',
   code: 'a [fault code](faults.md)',
-  result: '`success`, `failed`, `aborted`, `not-sent`, `unknown`; of a load, `loaded` or `rejected`',
+  result: `\`success\`, \`failed\`, \`aborted\`, \`not-sent\`, \`unknown\`; of a load, \`loaded\` or \`rejected\`; of notices, ${NOTICE_RESULTS.map((result) => `\`${result}\``).join(', ')}`,
+  target: 'the targets of `approvals.notify`, by name',
   status: 'the class of the status that the upstream answered, `1xx` to `5xx`, or `none`',
   outcome: '`granted`, `pending`, `denied`, `expired`, `consumed`, `void`, `client-gone`, `full`, `unavailable`',
   failure: TLS_FAILURES.map((failure) => `\`${failure}\``).join(', '),

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OnApprovalEvent } from './approval/approval-event.ts';
 import { createDecider, type Decide } from './approval/decider.ts';
 import { createKubernetesStore, type KubernetesStoreHealth } from './approval/kubernetes-store.ts';
 import { openLocalStore } from './approval/local-store.ts';
@@ -13,6 +14,7 @@ import type { Config } from './config/schema.ts';
 import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
 import type { AccessSource } from './kubernetes/cluster-access.ts';
 import type { ApprovalStore, Clock, Log } from './model/ports.ts';
+import type { DecidingPlace } from './notify/commands.ts';
 
 /** What a store is opened with. */
 export interface ApprovalStoreOptions {
@@ -21,6 +23,8 @@ export interface ApprovalStoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly journal: OpenedJournal;
+  /** Records what happens to approvals, before it has an effect. */
+  readonly onEvent: OnApprovalEvent;
 }
 
 /** The store of a running gateway. */
@@ -30,6 +34,8 @@ export interface OpenedApprovals {
   readonly decide: Decide | null;
   /** How a store in a cluster is; null for the local one. */
   readonly health: (() => KubernetesStoreHealth) | null;
+  /** Where people decide. Rejects while the credentials for the API server cannot be read. */
+  readonly place: () => Promise<DecidingPlace>;
 }
 
 /**
@@ -38,29 +44,29 @@ export interface OpenedApprovals {
  */
 const PATIENCE = { hold: { tryMs: 5_000, callMs: 10_000 }, refuse: { tryMs: 2_000, callMs: 3_000 } };
 
+const LOCAL: DecidingPlace = { kind: 'local' };
+
 /** From 0 to 1, in steps that are fine enough to spread waits. */
 const random = (): number => randomInt(1_000_000) / 1_000_000;
 
 /** Opens the store that the configuration names. Throws `ApprovalStoreError` when it cannot be used. */
 export function openApprovalStore(options: ApprovalStoreOptions, parts: AsyncDisposableStack): OpenedApprovals {
-  const { clock, config, journal } = options;
-  const onEvent = async (event: Parameters<Parameters<typeof createDecider>[2]>[0]): Promise<void> =>
-    void (await journal.append(event, 'synced'));
-  if (config.approvals.store === 'kubernetes') return openKubernetes(options, onEvent, parts);
+  const { clock, config, onEvent } = options;
+  if (config.approvals.store === 'kubernetes') return openKubernetes(options, parts);
   const file = join(config.data_dir, 'approvals.db');
   const store = parts.use(openLocalStore({ file, clock, retentionMs: config.approvals.retention }));
-  return { store, decide: createDecider(store, clock, onEvent), health: null };
+  return { store, decide: createDecider(store, clock, onEvent), health: null, place: async () => LOCAL };
 }
 
 function openKubernetes(
-  { clock, config, environment, journal, log }: ApprovalStoreOptions,
-  onEvent: Parameters<typeof createDecider>[2],
+  { clock, config, environment, journal, log, onEvent }: ApprovalStoreOptions,
   parts: AsyncDisposableStack,
 ): OpenedApprovals {
   const { agent, approvals } = config;
+  const client = kubernetesClient(approvals, environment, clock);
   const store = parts.use(
     createKubernetesStore({
-      client: kubernetesClient(approvals, environment, clock),
+      client,
       namespace: approvals.namespace ?? null,
       clock,
       log,
@@ -81,7 +87,11 @@ function openKubernetes(
       },
     }),
   );
-  return { store, decide: null, health: () => store.health() };
+  const place = async (): Promise<DecidingPlace> => ({
+    kind: 'kubernetes',
+    namespace: approvals.namespace ?? (await client.namespace()) ?? '',
+  });
+  return { store, decide: null, health: () => store.health(), place };
 }
 
 function labelsOf({ labels_file: file }: Config['agent']): PodLabels {

@@ -5,7 +5,7 @@ import { openAgentSide } from './agent-side.ts';
 import { startAdmin } from './admin/admin-server.ts';
 import { startControl } from './admin/control-socket.ts';
 import { openApprovalStore, type OpenedApprovals } from './approval-store.ts';
-import type { ApprovalEvent } from './approval/approval-event.ts';
+import type { OnApprovalEvent } from './approval/approval-event.ts';
 import { createApprovalGate, SWEEP_INTERVAL_MS, type SweptGate } from './approval/gate.ts';
 import { steadyClock } from './approval/steady-clock.ts';
 import { MemoryHistory } from './audit/history.ts';
@@ -23,6 +23,8 @@ import { createDataListener } from './intercept/data-listener.ts';
 import type { DataListener, PortRefusal, TlsHooks } from './intercept/settings.ts';
 import type { Clock, Log } from './model/ports.ts';
 import type { RawHead } from './model/request.ts';
+import { openNotifier } from './notices.ts';
+import type { Notifier } from './notify/notifier.ts';
 import { lookBackMs } from './policy/policy-set.ts';
 import { readinessOf } from './readiness.ts';
 import { portRefusalRecord } from './evidence/records.ts';
@@ -59,6 +61,7 @@ export interface Gateway extends AsyncDisposable {
 
 interface Approvals extends OpenedApprovals {
   readonly gate: SweptGate;
+  readonly notifier: Notifier;
 }
 
 /** Everything that keeps state, opened before anything listens. */
@@ -110,6 +113,7 @@ async function startParts(options: GatewayOptions, parts: AsyncDisposableStack):
     anchors,
     store,
     cluster: foundation.health,
+    notified: () => foundation.notifier.states(),
     world: () => foundation.keeper.current(),
   });
   const readiness = (): ReturnType<typeof readinessOf> => readinessOf({ ...foundation, control });
@@ -155,8 +159,8 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   const sessions = new SessionReader({ history, dir: journal.dir, upToSeq: journal.head().seq, clock });
   const prepare = async ({ policy }: Parts): Promise<void> => void (await sessions.reachBack(lookBackMs(policy)));
   await prepare(loaded.value);
-  const approvals = openApprovals(options, journal, parts);
   const telemetry = createTelemetry({ clock, version: options.version, nodeVersion: process.version });
+  const approvals = openApprovals(options, { journal, telemetry }, parts);
   const keeper = parts.use(new WorldKeeper({ config, parts: loaded.value, redactionKey, clock, log }));
   const reloader = parts.use(
     new Reloader({
@@ -164,7 +168,11 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
       parts: loaded.value,
       journal,
       prepare,
-      apply: (newConfig, newParts) => keeper.replace(newConfig, newParts),
+      apply: (newConfig, newParts) => {
+        const inform = approvals.notifier.prepare(newConfig.approvals.notify);
+        keeper.replace(newConfig, newParts);
+        inform();
+      },
       counted: (part, result) => telemetry.reloaded(part, result),
     }),
   );
@@ -172,11 +180,19 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   return { ...trail, ...approvals, history, keeper, reloader, telemetry };
 }
 
-function openApprovals(options: GatewayOptions, journal: OpenedJournal, parts: AsyncDisposableStack): Approvals {
+function openApprovals(
+  options: GatewayOptions,
+  { journal, telemetry }: { readonly journal: OpenedJournal; readonly telemetry: Telemetry },
+  parts: AsyncDisposableStack,
+): Approvals {
   const { config, log } = options;
   const clock = steadyClock(options.clock);
-  const opened = openApprovalStore({ ...options, clock, journal }, parts);
-  const onEvent = async (event: ApprovalEvent): Promise<void> => void (await journal.append(event, 'synced'));
+  const notifier = openNotifier({ config, clock, log, telemetry }, parts);
+  const onEvent: OnApprovalEvent = async (event, approval) => {
+    await journal.append(event, 'synced');
+    notifier.tell(event, approval);
+  };
+  const opened = openApprovalStore({ ...options, clock, journal, onEvent }, parts);
   const gate = createApprovalGate({ store: opened.store, clock, onEvent }, gateSettings(config));
   const sweep = (): void => {
     gate.sweep().catch((error: unknown) => log.warn('approvals.not-swept', { problem: String(error) }));
@@ -186,7 +202,8 @@ function openApprovals(options: GatewayOptions, journal: OpenedJournal, parts: A
   parts.defer(() => clearInterval(timer));
   // A store in a cluster is tried at once: whoever started the gateway sees what it lacks.
   if (opened.health !== null) sweep();
-  return { ...opened, gate };
+  notifier.begin(opened);
+  return { ...opened, gate, notifier };
 }
 
 function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundation, tls: TlsHooks): DataListener {

@@ -1,5 +1,6 @@
 import type { ReadinessCheck } from './admin/admin-server.ts';
 import type { KubernetesStoreHealth } from './approval/kubernetes-store.ts';
+import type { Notifier } from './notify/notifier.ts';
 import type { WorldKeeper } from './world-keeper.ts';
 import type { Reloader } from './reload.ts';
 
@@ -15,6 +16,7 @@ export interface ReadinessParts {
   readonly control: { readonly path: string; readonly approversBy: string };
   /** How a store in a cluster is; null for the local one. */
   readonly health: (() => KubernetesStoreHealth) | null;
+  readonly notifier: Pick<Notifier, 'states'>;
 }
 
 /**
@@ -31,6 +33,9 @@ export function readinessOf(parts: ReadinessParts): readonly ReadinessCheck[] {
     ...parts.sinks.map((sink) => ({ name: `audit-sink-${sink.name}`, ok: true, detail: sinkDetail(sink) })),
     { name: 'audit-anchors', ok: true, detail: parts.anchors.problem() ?? 'the newest is written' },
     ...approvalChecks(parts),
+    ...parts.notifier
+      .states()
+      .map((state) => ({ name: `notify-${state.name}`, ok: true, detail: noticeDetail(state) })),
     { name: 'config', ok: true, detail: reloader.status('config').detail },
     { name: 'policy', ok: true, detail: inForce(world.policy.digest, reloader.status('policy').detail) },
     { name: 'actions', ok: true, detail: inForce(world.actions.digest, reloader.status('actions').detail) },
@@ -55,6 +60,10 @@ function sinkDetail(sink: { problem(): string | null; behind(): number }): strin
   const lag = Number.isNaN(count) ? 'not known how far behind' : `${count} records behind`;
   const found = sink.problem();
   return found === null ? `follows the journal, ${lag}` : `${lag}, nothing is lost: ${found}`;
+}
+
+function noticeDetail({ problem, waiting }: ReturnType<Notifier['states']>[number]): string {
+  return `${problem === null ? 'is told' : `not told: ${problem}`}, ${waiting} notices wait`;
 }
 
 /** More than this lets a request or a grant end noticeably early or late, as others see it. */

@@ -64,7 +64,7 @@ export class WorldKeeper implements AsyncDisposable {
   /** Brings a new version into force. Throws, and changes nothing, when it cannot be. */
   replace(given: Config, parts: Parts): void {
     this.#warnOfRestart(given);
-    const config = { ...given, ...keptFrom(this.#options.config) };
+    const config = { ...given, ...keptFrom(this.#options.config, given) };
     const sameWay = JSON.stringify(wayOut(config)) === JSON.stringify(wayOut(this.#config));
     const upstream = sameWay ? this.#upstream : this.#makeUpstream(config);
     this.#world = this.#build(config, parts, upstream);
@@ -140,25 +140,19 @@ export class WorldKeeper implements AsyncDisposable {
   /** What is bound or opened at start stays as it is; whoever changes it is told. */
   #warnOfRestart(config: Config): void {
     const found = new Map<string, unknown>(Object.entries(config));
-    for (const [key, kept] of Object.entries(keptFrom(this.#options.config))) {
+    for (const [key, kept] of Object.entries(keptFrom(this.#options.config, config))) {
       if (JSON.stringify(found.get(key)) === JSON.stringify(kept)) continue;
       this.#options.log.warn('config.needs-restart', { key, advice: 'the new value is used after the next start' });
     }
   }
 }
 
-/** What is bound, opened or allocated at start. */
-function keptFrom({
-  data_dir,
-  listeners,
-  approvals,
-  audit,
-  log,
-  limits,
-  tls,
-  agent_files,
-}: Config): Pick<Config, 'data_dir' | 'listeners' | 'approvals' | 'audit' | 'log' | 'limits' | 'tls' | 'agent_files'> {
-  return { data_dir, listeners, approvals, audit, log, limits, tls, agent_files };
+/** What is bound, opened or allocated at start. Who is told of approvals is not. */
+function keptFrom(
+  { data_dir, listeners, approvals, audit, log, limits, tls, agent_files }: Config,
+  { approvals: { notify } }: Config,
+): Pick<Config, 'data_dir' | 'listeners' | 'approvals' | 'audit' | 'log' | 'limits' | 'tls' | 'agent_files'> {
+  return { data_dir, listeners, approvals: { ...approvals, notify }, audit, log, limits, tls, agent_files };
 }
 
 /** What the way out depends on. */

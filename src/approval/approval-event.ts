@@ -4,8 +4,8 @@ import type { RecordBody } from '../model/record.ts';
 /** What happened to an approval, as the audit trail records it. */
 export type ApprovalEvent = Extract<RecordBody, { kind: 'approval' }>;
 
-/** Records an event in the audit trail; rejects when it cannot. */
-export type OnApprovalEvent = (event: ApprovalEvent) => Promise<void>;
+/** Records an event in the audit trail; rejects when it cannot. `approval` is as it was when the event happened. */
+export type OnApprovalEvent = (event: ApprovalEvent, approval: ApprovalRecord) => Promise<void>;
 
 /** An event of an approval; `exchangeId` is the exchange that caused it. */
 export function eventOf(

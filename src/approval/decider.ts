@@ -25,7 +25,8 @@ export function createDecider(store: ApprovalStore, clock: Clock, onEvent: OnApp
     if (approval.phase !== 'pending' || approval.expiresAt <= at) return { kind: 'not-pending', approval };
     if (approval.decisions.some((earlier) => earlier.approver === approver))
       return { kind: 'already-decided', approval };
-    await onEvent({ ...eventOf('decided', approval, approval.ask.exchangeId, reason), approver, verdict });
+    const event = { ...eventOf('decided', approval, approval.ask.exchangeId, reason), approver, verdict };
+    await onEvent(event, approval);
     return await store.decide(name, { ...person, at });
   };
   return async (name, person) => {

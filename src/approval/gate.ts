@@ -98,7 +98,7 @@ class Gate implements SweptGate {
     const result = await orFault('approvals-unavailable', store.consume(approval.name, clock.now(), exchangeId));
     if (result === 'lost') return 'lost';
     const event = approval.ask.terms.scope === 'once' ? 'consumed' : 'used';
-    await orFault('audit-unavailable', this.#ports.onEvent(eventOf(event, approval, exchangeId)));
+    await orFault('audit-unavailable', this.#ports.onEvent(eventOf(event, approval, exchangeId), approval));
     return 'consumed';
   }
 
@@ -114,7 +114,7 @@ class Gate implements SweptGate {
   async #sweep(): Promise<void> {
     const { clock, onEvent, store } = this.#ports;
     const ended = await store.sweep(clock.now());
-    for (const approval of ended) await onEvent(eventOf('expired', approval, approval.ask.exchangeId));
+    for (const approval of ended) await onEvent(eventOf('expired', approval, approval.ask.exchangeId), approval);
   }
 
   /** Waits for a store that is out of reach. */
@@ -171,7 +171,7 @@ class Gate implements SweptGate {
     // Another process may have opened it first; then that one has recorded it.
     if (approval.ask.exchangeId !== ask.exchangeId) return admissionOf(approval);
     try {
-      await onEvent(eventOf('requested', approval, ask.exchangeId));
+      await onEvent(eventOf('requested', approval, ask.exchangeId), approval);
     } catch (error) {
       await store.annul(approval.name, 'not-recorded', clock.now());
       throw error;
@@ -228,7 +228,8 @@ class Gate implements SweptGate {
 
   async #expired(approval: ApprovalRecord, exchangeId: string): Promise<HoldOutcome> {
     const { clock, onEvent, store } = this.#ports;
-    if (await store.expire(approval.name, clock.now())) await onEvent(eventOf('expired', approval, exchangeId));
+    if (await store.expire(approval.name, clock.now()))
+      await onEvent(eventOf('expired', approval, exchangeId), approval);
     return { kind: 'expired', approval: { ...approval, phase: 'expired' } };
   }
 
@@ -242,7 +243,7 @@ class Gate implements SweptGate {
   async #annul(approval: ApprovalRecord, reason: string, exchangeId: string): Promise<boolean> {
     const { clock, onEvent, store } = this.#ports;
     const ended = await store.annul(approval.name, reason, clock.now());
-    if (ended) await onEvent(eventOf('voided', approval, exchangeId, reason));
+    if (ended) await onEvent(eventOf('voided', approval, exchangeId, reason), approval);
     return ended;
   }
 }

@@ -91,7 +91,7 @@ export class Observer {
     for (const { approver, reason, verdict } of record.decisions) {
       const key = `${object.metadata.uid}/${approver}`;
       const event = { ...eventOf('decided', record, record.ask.exchangeId, reason), approver, verdict };
-      const recorded = this.#recorded.get(key) ?? this.#ports.onEvent(event);
+      const recorded = this.#recorded.get(key) ?? this.#ports.onEvent(event, record);
       this.#recorded.set(key, recorded);
       try {
         await recorded;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { duration } from '../document/quantity.ts';
+import { notifySchema, withNotifyPaths } from './notify-schema.ts';
 
 /** Where Kubernetes mounts the token of a pod's ServiceAccount unless the pod says otherwise. */
 const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -47,6 +48,7 @@ export const approvalsSchema = z
     policy_check: duration({ min: 1_000, max: 3_600_000 })
       .prefault('1m')
       .describe('How often it is tried whether they are.'),
+    notify: notifySchema,
   })
   .refine(({ store, ...given }) => store === 'kubernetes' || KUBERNETES_ONLY.every((key) => given[key] === undefined), {
     error: `expected store: kubernetes beside ${KUBERNETES_ONLY.join(', ')}`,
@@ -59,9 +61,10 @@ export type ApprovalsConfig = Readonly<z.output<typeof approvalsSchema>>;
 
 /** Relative paths are those of the configuration file's folder. */
 export function withApprovalPaths(config: ApprovalsConfig, folder: string): ApprovalsConfig {
-  const { kubeconfig, service_account_dir: dir } = config;
+  const { kubeconfig, notify, service_account_dir: dir } = config;
   return {
     ...config,
+    notify: withNotifyPaths(notify, (file) => resolve(folder, file)),
     service_account_dir: resolve(folder, dir),
     ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(folder, kubeconfig) }),
   };

@@ -97,6 +97,21 @@ export const METRICS = {
     help: "By how much the API server's clock is ahead of the gateway's; 0 within a second.",
     labels: [],
   },
+  aegis_notices_total: {
+    type: 'counter',
+    help: 'Notices of approvals by what became of them: messages sent, notices folded into one message, notices that were not told.',
+    labels: ['target', 'result'],
+  },
+  aegis_notice_failures_total: {
+    type: 'counter',
+    help: 'Tries to tell a target that came to nothing; most are repeated.',
+    labels: ['target'],
+  },
+  aegis_notices_waiting: {
+    type: 'gauge',
+    help: 'Notices of approvals that wait to be told.',
+    labels: ['target'],
+  },
   aegis_policy_info: {
     type: 'gauge',
     help: 'Always 1; the labels are the digests of the policy and of the action map in force.',

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { ENFORCEMENT_LEVELS, type EnforcementLevel } from '../model/decision.ts';
 import type { Clock, Meter } from '../model/ports.ts';
 import type { ConnectionCut } from '../model/connection-cut.ts';
+import type { NoticeResult } from '../model/notice-result.ts';
 import type { TlsFailure } from '../model/tls-failure.ts';
 import { METRICS, type MetricDefinition, type MetricName } from './metric-table.ts';
 
@@ -17,6 +18,8 @@ export interface Observed {
   readonly store: { pendingCount(): number };
   /** How a store of approvals in a cluster is; null for the local one. */
   readonly cluster: (() => ClusterStoreState) | null;
+  /** The targets that are told of approvals. */
+  readonly notified: () => readonly { readonly name: string; readonly waiting: number }[];
   readonly world: () => {
     readonly policy: { readonly digest: string };
     readonly actions: { readonly digest: string };
@@ -49,6 +52,10 @@ export interface Telemetry {
   tlsFailure(failure: TlsFailure): void;
   /** Counts a connection that was ended without a word. */
   connectionCut(why: ConnectionCut): void;
+  /** Counts notices of approvals by what became of them. */
+  notices(target: string, result: NoticeResult, count: number): void;
+  /** Counts a try to tell a target that came to nothing. */
+  noticeFailed(target: string): void;
   /** What Prometheus is given. A source that fails does not fail the rest. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -86,10 +93,14 @@ export function createTelemetry({ clock, version, nodeVersion }: TelemetrySettin
   const certificates = counter(registry, 'aegis_leaf_certificates_total');
   const tlsFailures = counter(registry, 'aegis_client_tls_failures_total');
   const cuts = counter(registry, 'aegis_connections_cut_total');
+  const notices = counter(registry, 'aegis_notices_total');
+  const noticeFailures = counter(registry, 'aegis_notice_failures_total');
   return {
     certificate: (made) => certificates.inc({ made }),
     tlsFailure: (failure) => tlsFailures.inc({ failure }),
     connectionCut: (reason) => cuts.inc({ reason }),
+    notices: (target, result, count) => notices.inc({ target, result }, count),
+    noticeFailed: (target) => noticeFailures.inc({ target }),
     meter: createMeter(registry),
     observe: (observed) => registerLookups(registry, observed),
     reloaded,
@@ -134,6 +145,10 @@ function registerLookups(registry: Registry, observed: Observed): void {
   });
   gauge(registry, 'aegis_audit_sink_behind_records', (self) => {
     for (const { name, behind } of sinkStates(observed)) self.set({ sink: name }, behind);
+  });
+  gauge(registry, 'aegis_notices_waiting', (self) => {
+    self.reset();
+    for (const { name, waiting } of observed.notified()) self.set({ target: name }, waiting);
   });
   look('aegis_buffered_bytes', () => listener.bufferedBytes());
   look('aegis_open_connections', () => listener.openConnections());

@@ -31,6 +31,27 @@ describe('gateway.yaml', () => {
     });
   });
 
+  it('resolves the files of targets, and says who is told of what by default', () => {
+    const text =
+      'version: 1\napprovals: {notify: [{kind: slack, url_file: s}, {kind: cloudevents, url: "https://x.example", ca_files: [ca.pem], credential: {file: t}, signature: {file: k}}]}\n';
+    expect(loadConfig(text, '/etc/aegis/gateway.yaml', {})).toMatchObject({
+      ok: true,
+      value: {
+        approvals: {
+          notify: [
+            { name: 'slack', url_file: '/etc/aegis/s', events: ['pending'], rate: 30, timeout: 5_000 },
+            {
+              name: 'cloudevents',
+              ca_files: ['/etc/aegis/ca.pem'],
+              credential: { file: '/etc/aegis/t' },
+              signature: { file: '/etc/aegis/k', header: 'X-Aegis-Signature' },
+            },
+          ],
+        },
+      },
+    });
+  });
+
   it('lets the environment name the agent, as the downward API does', () => {
     const loaded = loadConfig('version: 1\nagent: {id: from-file}\n', '/g.yaml', {
       AEGIS_AGENT_ID: 'from-pod',
@@ -59,6 +80,35 @@ describe('gateway.yaml', () => {
       /\{secret\}/u,
     ],
     ['a listener without a port', 'listeners: {data: localhost}', /HOST:PORT/u],
+    ['a target that is told nothing', 'approvals: {notify: [{kind: slack, url_file: f, events: []}]}', /events/u],
+    ['an event that there is not', 'approvals: {notify: [{kind: slack, url_file: f, events: [asked]}]}', /pending/u],
+    [
+      'the secret address of Slack in the file itself',
+      'approvals: {notify: [{kind: slack, url: "https://x"}]}',
+      /unknown key "url"/u,
+    ],
+    ['a target without an address', 'approvals: {notify: [{kind: cloudevents}]}', /one of url and url_file/u],
+    [
+      'a target with two addresses',
+      'approvals: {notify: [{kind: cloudevents, url: "https://x.example", url_file: f}]}',
+      /gateway\.yaml:2:22: approvals\.notify\[0\]: expected one of url and url_file/u,
+    ],
+    [
+      'a password in the address of a target',
+      'approvals: {notify: [{kind: cloudevents, url: "https://u:p@x.example"}]}',
+      /without credentials/u,
+    ],
+    [
+      'two targets of one name',
+      'approvals: {notify: [{kind: slack, url_file: a}, {kind: slack, url_file: b}]}',
+      /a name of its own/u,
+    ],
+    [
+      'a target of no known kind',
+      'approvals: {notify: [{kind: mail}]}',
+      /gateway\.yaml:2:\d+: approvals\.notify\[0\]\.kind/u,
+    ],
+    ['a rate beyond its bounds', 'approvals: {notify: [{kind: slack, url_file: f, rate: 0}]}', /rate/u],
     ['a port that is none', 'listeners: {data: "127.0.0.1:70000"}', /0 to 65535/u],
   ])('refuses %s', (_name, line, expected) => {
     expect(mistakesOf(`version: 1\n${line}\n`).join('\n')).toMatch(expected);

@@ -15,6 +15,7 @@ const OBSERVED: Observed = {
   ],
   anchors: { problem: () => null },
   cluster: () => ({ problem: null, policies: { kind: 'in-force' }, watchAgeMs: 2_000, skewMs: -3_000 }),
+  notified: () => [{ name: 'slack', waiting: 2 }],
   store: { pendingCount: () => 3 },
   world: () => ({ policy: { digest: 'aa' }, actions: { digest: 'bb' }, enforcement: 'cooperative' }),
 };
@@ -56,6 +57,9 @@ describe('the table of metrics', () => {
       'aegis_approval_watch_age_seconds',
       'aegis_approval_policies_in_force',
       'aegis_approval_clock_skew_seconds',
+      'aegis_notices_total',
+      'aegis_notice_failures_total',
+      'aegis_notices_waiting',
       'aegis_policy_info',
       'aegis_loads_total',
       'aegis_last_load_timestamp_seconds',
