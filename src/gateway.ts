@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAgentSide } from './agent-side.ts';
@@ -18,6 +17,7 @@ import { mountedOneByOne } from './config/watcher.ts';
 import { openDataFolder } from './data-folder.ts';
 import { MistakesError } from './document/mistake.ts';
 import { exchange, type ExchangePorts } from './exchange.ts';
+import { exchangeId } from './exchange-id.ts';
 import { createRefusals } from './forward/refusal.ts';
 import { createDataListener } from './intercept/data-listener.ts';
 import type { DataListener, PortRefusal, TlsHooks } from './intercept/settings.ts';
@@ -210,7 +210,7 @@ function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundati
   const { journal, gate, history, keeper, telemetry } = foundation;
   const ports: ExchangePorts = {
     clock,
-    newId: randomUUID,
+    newId: () => exchangeId(clock.now()),
     world: () => keeper.current(),
     journal,
     approvals: gate,
@@ -228,7 +228,7 @@ function listenerOf({ config, clock, log }: GatewayOptions, foundation: Foundati
       telemetry.meter.received(refusal.entry);
       telemetry.meter.refused(refusal.fault.code);
       const { agent, enforcement, redactor } = keeper.current();
-      const facts = { exchangeId: randomUUID(), agentId: agent.id, enforcement };
+      const facts = { exchangeId: exchangeId(clock.now()), agentId: agent.id, enforcement };
       const request = redactRawHead(refusal.head ?? unreadHead(refusal), redactor);
       const fault = redactFault(refusal.fault, redactor);
       await journal.append(portRefusalRecord(facts, { request, fault }), 'written');

@@ -178,10 +178,15 @@ export function linkProblem(before: ChainHead, line: LineHead): string | null {
 }
 
 /** The record of a line that was checked. Throws where it holds none after all. */
-export function parseRecord(line: Uint8Array): AuditRecord {
-  const value: unknown = JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'));
+export function parseRecord(line: Uint8Array | string): AuditRecord {
+  const value: unknown = JSON.parse(typeof line === 'string' ? line : lineText(line));
   if (!isAuditRecord(value)) throw new TypeError('expected a record of the journal, found other JSON');
   return value;
+}
+
+/** The text of a line. */
+export function lineText(line: Uint8Array): string {
+  return Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
 }
 
 /** The rest of the shape is vouched for by the hash: only the journal writes lines whose hash fits. */

@@ -29,6 +29,8 @@ export interface LineRange {
   readonly to?: number;
   /** The number of the first line; 1 when left out. */
   readonly firstNumber?: number;
+  /** How much is read at once; `READ_BYTES` when left out. Less, for who stops after a few lines. */
+  readonly chunkBytes?: number;
 }
 
 /** The lines of a part of a file, in order; what stands behind the last line feed as a line that is not complete. */
@@ -38,7 +40,7 @@ export async function* readLines(path: string, range: LineRange = {}): AsyncGene
     const to = range.to ?? (await handle.stat()).size;
     const splitter = new LineSplitter(range.from ?? 0, range.firstNumber ?? 1);
     for (let position = range.from ?? 0; position < to && splitter.rest.length <= MAX_LINE_BYTES;) {
-      const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, to - position));
+      const buffer = Buffer.allocUnsafe(Math.min(range.chunkBytes ?? READ_BYTES, to - position));
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
       if (bytesRead === 0) break;
       position += bytesRead;

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { parseRecord, readLine, type LineHead } from './chain.ts';
+import { lineText, parseRecord, readLine, type LineHead } from './chain.ts';
 import { readLines } from './lines.ts';
 import { isMissing, listSegments, segmentName, segmentOf, type JournalPosition } from './segment.ts';
 import type { SinkBatch, SinkCursor, SinkRecord } from './sink.ts';
@@ -17,6 +17,9 @@ export interface ReadBatch {
   readonly skipped: readonly string[];
 }
 
+/** About as much as one batch takes: what was read beyond it is read again for the next. */
+const CHUNK_BYTES = 64 * 1024;
+
 /** Reads the records from `from` up to `to`, as many as a batch takes. */
 export async function readBatch(
   dir: string,
@@ -28,7 +31,8 @@ export async function readBatch(
   const last = from.segment >= to.segment;
   const collected = new Collected(from.segment, limits);
   let { offset } = from;
-  for await (const line of readLines(segment.path, last ? { from: offset, to: to.offset } : { from: offset })) {
+  const stretch = { from: offset, chunkBytes: CHUNK_BYTES, ...(last ? { to: to.offset } : {}) };
+  for await (const line of readLines(segment.path, stretch)) {
     offset = line.end;
     const reading = readLine(line.bytes);
     if (reading.kind === 'intact') collected.add(line, reading.head.hash);
@@ -70,7 +74,8 @@ class Collected {
     { bytes, start, end }: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
     hash: SinkCursor['hash'],
   ): void {
-    this.#records.push({ record: parseRecord(bytes), line: Buffer.from(bytes).toString('utf8') });
+    const line = lineText(bytes);
+    this.#records.push({ record: parseRecord(line), line });
     this.#bytes += bytes.length;
     this.#cursor = { segment: this.#segment, start, end, hash };
   }

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { parseRecord, readLine } from './chain.ts';
+import { lineText, parseRecord, readLine } from './chain.ts';
 import { readLines } from './lines.ts';
 import { isMissing, listSegments, segmentOf, type JournalPosition, type Segment } from './segment.ts';
 import type { TrailRecord } from './trail.ts';
@@ -72,5 +72,6 @@ export async function readOn(dir: string, from: JournalPosition): Promise<Journa
 
 function recordIn(bytes: Uint8Array): TrailRecord | null {
   if (readLine(bytes).kind !== 'intact') return null;
-  return { record: parseRecord(bytes), line: Buffer.from(bytes).toString('utf8') };
+  const line = lineText(bytes);
+  return { record: parseRecord(line), line };
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { AuditRecord } from '../model/record.ts';
 import { messageOf } from './append-queue.ts';
-import { parseRecord, readLine } from './chain.ts';
+import { lineText, parseRecord, readLine } from './chain.ts';
 import { exchangeOf, foldRecord, isOfExchange, type ExchangeView } from './exchange-view.ts';
 import { readLines } from './lines.ts';
 import { isMissing, listSegments, type JournalPosition, type Segment } from './segment.ts';
@@ -153,7 +153,8 @@ async function* readRecords(dir: string, behind: JournalPosition | null): AsyncG
 async function* recordsOf(segment: Segment, from: number): AsyncGenerator<TrailRecord> {
   for await (const { bytes } of readLines(segment.path, { from })) {
     if (readLine(bytes).kind !== 'intact') continue;
-    yield { record: parseRecord(bytes), line: Buffer.from(bytes).toString('utf8') };
+    const line = lineText(bytes);
+    yield { record: parseRecord(line), line };
   }
 }
 
