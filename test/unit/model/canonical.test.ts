@@ -22,6 +22,15 @@ describe('the canonical text of a value (RFC 8785)', () => {
     expect(canonicalText(value)).toBe(expected);
   });
 
+  it('writes the items of a list by themselves, whether they are alike or not', () => {
+    const item = (...keys: readonly string[]): Value => new Map(keys.map((key, at) => [key, BigInt(at)]));
+    const items = [item('b', 'a'), item('b', 'a'), item('a', 'b'), item('b', 'c'), item('b'), item(), item('b', 'a')];
+    expect(canonicalText(items)).toBe(
+      '[{"a":1,"b":0},{"a":1,"b":0},{"a":0,"b":1},{"b":0,"c":1},{"b":0},{},{"a":1,"b":0}]',
+    );
+    expect(canonicalText(items)).toBe(`[${items.map(canonicalText).join()}]`);
+  });
+
   it('tells a key that is named like a part of the language from an absent one', () => {
     expect(canonicalText(new Map([['__proto__', 1n]]))).toBe('{"__proto__":1}');
   });
