@@ -38,6 +38,7 @@ export const FOLDERS = {
     ],
     files: ['^src/(?:gateway|world|approval-store)\\.ts$'],
   },
+  kubectl: { imports: ['model', 'document', 'visible', 'approval', 'cli'] },
 };
 
 /** The folders that may import an npm package. A package that is not listed may be imported by nobody. */
@@ -55,5 +56,5 @@ export const PACKAGE_OWNERS = {
   express: ['admin'],
   koffi: ['admin'],
   'prom-client': ['telemetry'],
-  commander: ['cli'],
+  commander: ['cli', 'kubectl'],
 };

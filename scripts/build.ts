@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { COMPLETIONS } from '../src/kubectl/completion.ts';
 
 /** A bundle that grows past this has taken in something that nobody meant to ship. */
 const BUDGET_BYTES = 4.75 * 1024 * 1024;
@@ -14,6 +15,10 @@ const SCRIPT = 'dist/main.cjs';
 const CACHE = 'dist/main.cache';
 const CLUSTER_ACCESS = 'dist/cluster-access.cjs';
 const LAUNCHER = 'dist/aegis-gateway.mjs';
+/** The kubectl plug-in: kubectl finds it by this name, which has no ending. */
+const PLUGIN = 'dist/kubectl-aegis';
+const PLUGIN_BUDGET_BYTES = 1024 * 1024;
+const COMPLETION = 'dist/kubectl_complete-aegis';
 /** Put in place when it is whole, so that a gateway can be started while another is built. */
 const unfinished = (name: string): string => `dist/.unfinished-${process.pid}-${name}`;
 const [unfinishedScript, unfinishedCache] = [unfinished('main.cjs'), unfinished('main.cache')];
@@ -57,16 +62,49 @@ await writeFile(
 );
 await chmod(unfinished('launcher.mjs'), 0o755);
 await rename(unfinished('launcher.mjs'), LAUNCHER);
+await buildPlugin();
 // The product of earlier versions of this script.
 await rm('dist/main.mjs', { force: true });
-for (const file of [SCRIPT, CACHE, CLUSTER_ACCESS])
+for (const file of [SCRIPT, CACHE, CLUSTER_ACCESS, PLUGIN])
   console.log(`${file}: ${((await stat(file)).size / 1024 / 1024).toFixed(2)} MiB`);
+
+/**
+ * One file that runs from wherever it is copied to. Without an ending, Node takes it for a module or a script by what
+ * stands around it, so it is both. It is spelled for old versions of Node, so that they can say what is needed.
+ */
+async function buildPlugin(): Promise<void> {
+  const file = unfinished('kubectl-aegis');
+  await bundle('src/kubectl-aegis.ts', file, PLUGIN_BUDGET_BYTES, {
+    target: 'node12',
+    banner: {
+      js: `#!/usr/bin/env node
+(function () {
+  var found = process.versions.node.split('.').map(Number);
+  if (found[0] < ${major} || (found[0] === ${major} && found[1] < ${minor})) {
+    process.stderr.write('kubectl-aegis needs Node ${major}.${minor} or newer, found ' + process.versions.node + '\\n');
+    process.exitCode = 2;
+    return;
+  }
+  start(process.getBuiltinModule);
+})();
+function start(require) {`,
+    },
+    footer: { js: '}' },
+  });
+  await chmod(file, 0o755);
+  await rename(file, PLUGIN);
+  await writeFile(unfinished('completion'), COMPLETIONS.kubectl);
+  await chmod(unfinished('completion'), 0o755);
+  await rename(unfinished('completion'), COMPLETION);
+  // For versions of Node that take no module without an ending. All other files here have one that says what they are.
+  await writeFile('dist/package.json', `${JSON.stringify({ type: 'commonjs' })}\n`);
+}
 
 async function bundle(
   entry: string,
   output: string,
   budget: number,
-  wrapping: Pick<BuildOptions, 'banner' | 'footer'> = {},
+  wrapping: Pick<BuildOptions, 'banner' | 'footer' | 'target'> = {},
 ): Promise<void> {
   await build({
     entryPoints: [entry],

@@ -46,7 +46,12 @@ const spec = z.object({
     actionMapDigest: digest,
     credentialGeneration: text,
   }),
-  agent: z.object({ id: text }),
+  agent: z.object({
+    id: text,
+    namespace: text.optional(),
+    pod: text.optional(),
+    serviceAccount: text.optional(),
+  }),
   request: z.object({
     entry: z.enum(['forward-proxy', 'route', 'connect', 'captured', 'unknown']),
     route: text.optional(),

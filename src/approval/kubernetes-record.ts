@@ -39,10 +39,22 @@ export function phaseOf({ spec, status }: ApprovalRequestObject): ApprovalPhase 
  * else, name and fingerprint are not those of the binding, or the decisions do not make the phase.
  */
 export function kubernetesRecord(object: ApprovalRequestObject, owner: string): ApprovalRecord {
+  const { metadata } = object;
+  const record = readRecord(object);
+  const problem = foreignBecause(object, record.ask, owner);
+  if (problem !== null) throw new ApprovalStoreError(`${metadata.namespace}/${metadata.name}: ${problem}`);
+  return record;
+}
+
+/** Why the gateway that asked would never use a grant of this object; null when nothing is wrong with it. */
+export function recordProblem(object: ApprovalRequestObject, { ask }: ApprovalRecord): string | null {
+  return foreignBecause(object, ask, object.spec.requester);
+}
+
+/** What an object says, whoever made it. Throws when its texts are not as a gateway writes them. */
+export function readRecord(object: ApprovalRequestObject): ApprovalRecord {
   const { metadata, spec, status } = object;
   const ask = askOf(spec);
-  const problem = foreignBecause(object, ask, owner);
-  if (problem !== null) throw new ApprovalStoreError(`${metadata.namespace}/${metadata.name}: ${problem}`);
   const phase = phaseOf(object);
   const grantMs = spec.grantSeconds * 1_000;
   const decidedAt =

@@ -63,7 +63,8 @@ async function decideOne(name: string, command: DecideCommand): Promise<Approval
   return approval;
 }
 
-function outcomeText(approval: ApprovalRecord): string {
+/** The sentence on what an approval is once somebody has decided. */
+export function outcomeText(approval: ApprovalRecord): string {
   const { name, phase } = approval;
   switch (phase) {
     case 'approved':

@@ -1,4 +1,4 @@
-import type { ApprovalRecord, Predecessor } from '../model/approval.ts';
+import type { ApprovalRecord, ApproverDecision, Predecessor } from '../model/approval.ts';
 import type { ActionView } from '../model/record.ts';
 import { columnsOf } from '../visible/cell.ts';
 import { visibleJson } from '../visible/json.ts';
@@ -12,6 +12,10 @@ export interface DetailPlace {
   readonly columns: number | null;
   /** How many characters of one text are shown at most. */
   readonly limit: number;
+  /** What else the place knows of the approval: label and text, made visible here. */
+  readonly facts?: readonly (readonly [label: string, text: string])[];
+  /** When a decision was made; null where the store cannot tell. By default the time in the decision. */
+  readonly decidedAt?: (decision: ApproverDecision) => number | null;
 }
 
 const LABEL_COLUMNS = 14;
@@ -36,11 +40,17 @@ export function approvalDetail(approval: ApprovalRecord, place: DetailPlace): st
     row('Came by', ask.request.route === null ? ask.request.entry : `${ask.request.entry} ${shown(ask.request.route)}`),
     row('Body', bodyText(approval)),
     row('Fingerprint', ask.fingerprint),
+    ...(place.facts ?? []).map(([label, text]) => row(label, shown(text))),
     ...ask.actions.flatMap((action, index) => actionLines(action, `${index + 1} of ${ask.actions.length}`, place)),
-    ...decisionLines(approval, shown),
+    ...decisionLines(approval, place),
   ];
+  return pageText(lines, place.columns);
+}
+
+/** Lines as a page: broken before the terminal does it, so that no text can begin a line. */
+export function pageText(lines: readonly string[], columns: number | null): string {
   return lines
-    .flatMap((line) => wrap(line, place.columns))
+    .flatMap((line) => wrap(line, columns))
     .map((line) => `${line}\n`)
     .join('');
 }
@@ -98,19 +108,24 @@ function actionLines(action: ActionView, position: string, place: DetailPlace): 
   ];
 }
 
-function decisionLines({ decisions }: ApprovalRecord, shown: (text: string) => string): readonly string[] {
+function decisionLines({ decisions }: ApprovalRecord, place: DetailPlace): readonly string[] {
   if (decisions.length === 0) return [];
+  const shown = beside(place);
+  const { decidedAt = ({ at }) => at } = place;
   return [
     '',
     'Decisions',
-    ...decisions.map(({ approver, at, reason, verdict }) => {
+    ...decisions.map((decision) => {
+      const { approver, reason, verdict } = decision;
+      const at = decidedAt(decision);
       const why = reason === '' ? '' : `: ${shown(reason)}`;
-      return `  ${timeText(at)}  ${shown(approver)} ${verdict}${why}`;
+      return `  ${at === null ? '' : `${timeText(at)}  `}${shown(approver)} ${verdict}${why}`;
     }),
   ];
 }
 
-function row(label: string, value: string): string {
+/** A line of the page: a label, and what belongs to it. */
+export function row(label: string, value: string): string {
   return `${label.padEnd(LABEL_COLUMNS)}${value}`;
 }
 

@@ -23,7 +23,8 @@ function formatted(approval: ApprovalRecord, form: OutputForm): string {
   return form === 'name' ? approval.name : asciiJson(approval);
 }
 
-function watchLine(approval: ApprovalRecord, io: CommandIo): string {
+/** A request as one line: when, which, in which phase, and what it is about. */
+export function watchLine(approval: ApprovalRecord, io: CommandIo): string {
   const now = io.clock.now();
   const [action] = approval.ask.actions;
   const head = `${timeText(now)}  ${approval.name}  ${phaseAt(approval, now).padEnd(8)}  ${approval.ask.riskLevel.padEnd(8)}  `;

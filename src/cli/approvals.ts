@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { APPROVAL_PHASES, type ApprovalPhase } from '../model/approval.ts';
 import { approvalDetail } from './approvals-detail.ts';
@@ -10,6 +9,7 @@ import { approvalsTable } from './approvals-table.ts';
 import { watchApprovals } from './approvals-watch.ts';
 import { ControlClient, ControlProblemError } from './control-client.ts';
 import { EXIT_FOUND, type CommandIo } from './io.ts';
+import { terminalAsk } from './terminal-ask.ts';
 import { makeVisible } from '../visible/text.ts';
 
 /** Where the gateway keeps its data unless it is told otherwise. */
@@ -191,22 +191,6 @@ function parseReason(text: string): string {
   if (text.trim() === '')
     throw new InvalidArgumentError('expected a reason: the agent and its user are told why it was denied');
   return text;
-}
-
-/** A person at a terminal, on both ends. */
-function terminalAsk(): Ask {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return null;
-  return async (question, signal) => {
-    const terminal = createInterface({ input: process.stdin, output: process.stdout });
-    try {
-      return await terminal.question(question, { signal });
-    } catch (error) {
-      if (signal.aborted) return '';
-      throw error;
-    } finally {
-      terminal.close();
-    }
-  };
 }
 
 const GROUP_HELP = `
