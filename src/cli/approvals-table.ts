@@ -17,18 +17,18 @@ export const APPROVAL_COLUMNS = {
   age: {
     title: 'AGE',
     shrinksTo: null,
-    dispensable: true,
+    dispensable: 2,
     text: ({ createdAt }, now) => durationText(now - createdAt),
   },
   expires: { title: 'EXPIRES', shrinksTo: null, text: expiresText },
-  agent: { title: 'AGENT', shrinksTo: 6, dispensable: true, text: ({ ask }) => orDash(ask.agentId) },
+  agent: { title: 'AGENT', shrinksTo: 6, dispensable: 3, text: ({ ask }) => orDash(ask.agentId) },
   // A request of several actions shows its first; how many there are has a column that no agent can write into.
   actions: { title: 'ACTIONS', shrinksTo: null, text: ({ ask }) => String(ask.actions.length) },
   action: { title: 'ACTION', shrinksTo: 6, text: ({ ask }) => ask.actions[0]?.type ?? '-' },
   target: { title: 'TARGET', shrinksTo: 6, text: ({ ask }) => ask.actions[0]?.target ?? '-' },
   amount: { title: 'AMOUNT', shrinksTo: 8, text: amountText },
   risk: { title: 'RISK', shrinksTo: null, text: ({ ask }) => ask.riskLevel },
-  rule: { title: 'RULE', shrinksTo: 6, dispensable: true, text: ({ ask }) => ask.rule },
+  rule: { title: 'RULE', shrinksTo: 6, dispensable: 4, text: ({ ask }) => ask.rule },
 } as const satisfies { readonly [about: string]: ApprovalColumn };
 
 /** A table of approvals, one line each, no wider than the terminal. What agents wrote in it is made visible. */

@@ -14,8 +14,8 @@ export interface Column<Row> {
   readonly title: string;
   /** The least width it can be shrunk to; null for a column that is never cut. */
   readonly shrinksTo: number | null;
-  /** Left out first to last where the terminal is too narrow for the least widths. */
-  readonly dispensable?: true;
+  /** Left out where the terminal is too narrow for the least widths: the column with the highest number first. */
+  readonly dispensable?: number;
   readonly text: (row: Row, now: number) => string;
   /** The colour of a cell as the number of an SGR sequence (ECMA-48 section 8.3.117), such as `31`; null for none. */
   readonly colour?: (row: Row) => string | null;
@@ -81,7 +81,7 @@ function fit<Row>(columns: readonly Column<Row>[], widths: number[], available: 
   return widths;
 }
 
-/** Leaves columns out, the last first, while even the least widths do not fit. */
+/** Leaves columns out, one after another, while even the least widths do not fit. */
 function dispense<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -90,11 +90,13 @@ function dispense<Row>(
   const natural = naturalWidths(columns, cellsOf(rows, columns, place));
   const least = natural.map((width, index) => Math.min(width, columns[index]?.shrinksTo ?? width));
   if (lineWidth(least) <= (place.columns ?? 0)) return columns;
-  const last = columns.findLast(({ dispensable }) => dispensable === true);
-  return last === undefined
+  const [first] = columns
+    .filter(({ dispensable }) => dispensable !== undefined)
+    .toSorted((left, right) => (right.dispensable ?? 0) - (left.dispensable ?? 0));
+  return first === undefined
     ? columns
     : dispense(
-        columns.filter((column) => column !== last),
+        columns.filter((column) => column !== first),
         rows,
         place,
       );

@@ -62,7 +62,7 @@ export class ClusterRequests {
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent, void, undefined> {
     const query = new URLSearchParams({
-      watch: '1',
+      watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion,
       timeoutSeconds: String(WATCH_SECONDS),

@@ -9,17 +9,17 @@ type RequestColumn = Column<SeenRequest>;
 
 const NAMESPACE: RequestColumn = { title: 'NAMESPACE', shrinksTo: null, text: ({ namespace }) => namespace };
 const EXPIRES: RequestColumn = { title: 'EXPIRES', shrinksTo: null, text: expiresText };
-const AGREED: RequestColumn = { title: 'AGREED', shrinksTo: null, text: agreedText };
+const AGREED: RequestColumn = { title: 'AGREED', shrinksTo: null, dispensable: 1, text: agreedText };
 const WIDE: readonly RequestColumn[] = [
   {
     title: 'REQUEST',
     shrinksTo: 12,
-    dispensable: true,
+    dispensable: 8,
     text: ({ record }) => `${record.ask.request.method} ${record.ask.request.url}`,
   },
-  { title: 'SCOPE', shrinksTo: null, dispensable: true, text: ({ object }) => object.spec.scope },
-  { title: 'GATEWAY', shrinksTo: 8, dispensable: true, text: ({ object }) => object.spec.requester },
-  { title: 'BEFORE', shrinksTo: 8, dispensable: true, text: beforeText },
+  { title: 'SCOPE', shrinksTo: null, dispensable: 5, text: ({ object }) => object.spec.scope },
+  { title: 'GATEWAY', shrinksTo: 8, dispensable: 6, text: ({ object }) => object.spec.requester },
+  { title: 'BEFORE', shrinksTo: 8, dispensable: 7, text: beforeText },
 ];
 const ENDED: RequestColumn = { title: 'ENDED', shrinksTo: null, text: endedText };
 const DECIDED: RequestColumn = { title: 'DECIDED', shrinksTo: 8, text: decidedText };
