@@ -69,10 +69,13 @@ const POLL_MS = 100;
 /** A port that was free a moment ago may be taken by the time it is used. */
 const MAX_TRIES = 3;
 
-/** Starts etcd and the API server and makes namespaces, users and roles. Rejects with the end of their logs. */
-export async function startCluster(programs: ClusterPrograms): Promise<Cluster> {
+/**
+ * Starts etcd and the API server, with further flags, and makes namespaces, users and roles. Rejects with the end of
+ * their logs.
+ */
+export async function startCluster(programs: ClusterPrograms, flags: readonly string[] = []): Promise<Cluster> {
   for (let tries = 1; ; tries += 1) {
-    const cluster = new RunningCluster(await mkdtemp(join(tmpdir(), 'aegis-cluster-')), programs);
+    const cluster = new RunningCluster(await mkdtemp(join(tmpdir(), 'aegis-cluster-')), programs, flags);
     try {
       await cluster.start();
       return cluster;
@@ -87,14 +90,16 @@ class RunningCluster implements Cluster {
   url = '';
   readonly folder: string;
   readonly #programs: ClusterPrograms;
+  readonly #flags: readonly string[];
   readonly #children = new Map<string, ChildProcess>();
   readonly #tokens = new Map<UserName, string>();
   #ca = '';
   etcdUrl = '';
 
-  constructor(folder: string, programs: ClusterPrograms) {
+  constructor(folder: string, programs: ClusterPrograms, flags: readonly string[]) {
     this.folder = folder;
     this.#programs = programs;
+    this.#flags = flags;
   }
 
   kubeconfig(user: UserName): string {
@@ -209,6 +214,7 @@ class RunningCluster implements Cluster {
       `--service-account-key-file=${join(this.folder, 'pki', 'sa.pub')}`,
       `--service-account-signing-key-file=${join(this.folder, 'pki', 'sa.key')}`,
       '--endpoint-reconciler-type=none',
+      ...this.#flags,
     ]);
   }
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { columnsOf, visibleCell } from '../visible/cell.ts';
-import { addConnectionFlags, flagHelp, flagsWithValue } from './connection-flags.ts';
+import { addConnectionFlags, asCommander, flagHelp, flagsWithValue } from './connection-flags.ts';
 import { contextOf, type PluginContext } from './context.ts';
 import { KubectlError } from './kubectl-error.ts';
 import { bareName } from './named.ts';
@@ -87,7 +87,7 @@ function valuesOf(flag: string): Choices {
 function contextFor(words: readonly string[], io: PluginIo): PluginContext {
   const flags = new Command().allowUnknownOption();
   addConnectionFlags(flags);
-  flags.parseOptions([TIMEOUT, ...words.slice(0, -1)]);
+  flags.parseOptions([TIMEOUT, ...asCommander(words.slice(0, -1))]);
   return contextOf(flags, io, () => undefined);
 }
 

@@ -35,6 +35,7 @@ const FLAGS: readonly ConnectionFlag[] = [
   { name: 'cache-dir', value: 'folder', help: "kubectl's cache" },
   { name: 'kuberc', value: 'file', help: "kubectl's preferences" },
   { name: 'match-server-version', value: null, help: 'demand the version of the API server' },
+  { name: 'warnings-as-errors', value: null, help: 'a warning of the API server ends the call as an error' },
   { name: 'v', short: 'v', value: 'level', help: 'how much kubectl logs (to the error output)' },
 ];
 
@@ -49,6 +50,29 @@ export function addConnectionFlags(program: Command): void {
   }
 }
 
+/**
+ * A command line as commander reads it, from one as kubectl does: `-n=agents` is `-nagents` there, and a flag without
+ * value may say `=true` or `=false`.
+ */
+export function asCommander(argv: readonly string[]): readonly string[] {
+  const switches = [
+    '-A',
+    '--all-namespaces',
+    ...FLAGS.filter(({ value }) => value === null).map(({ name }) => `--${name}`),
+  ];
+  return argv.flatMap((argument) => {
+    const [name = '', value] = splitOnce(argument);
+    if (value === undefined) return [argument];
+    if (switches.includes(name)) return value === 'true' ? [name] : value === 'false' ? [] : [argument];
+    return /^-[nosv]$/u.test(name) ? [name, value] : [argument];
+  });
+}
+
+function splitOnce(text: string): readonly string[] {
+  const at = text.indexOf('=');
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
 /** The flags that were given, as kubectl takes them. `without` leaves some out. */
 export function connectionFlags(program: Command, without: readonly string[] = []): readonly string[] {
   const given: { readonly [name: string]: unknown } = program.opts();
@@ -56,8 +80,7 @@ export function connectionFlags(program: Command, without: readonly string[] = [
     const found = given[attributeOf(name)];
     if (found === undefined || without.includes(name)) return [];
     const values: readonly unknown[] = Array.isArray(found) ? found : [found];
-    // kubectl takes `-v=6` as well; the equals sign is part of the value then.
-    return values.map((one) => (value === null ? `--${name}` : `--${name}=${String(one).replace(/^=/u, '')}`));
+    return values.map((one) => (value === null ? `--${name}` : `--${name}=${String(one)}`));
   });
 }
 

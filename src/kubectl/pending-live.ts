@@ -83,7 +83,7 @@ function screen(waiting: Waiting, table: LiveTable): string {
   const room = Math.max(MIN_LINES, rows) - 1;
   const over = lines.length - 1 - room;
   const shown = over > 0 ? [...lines.slice(0, room - 1), `... and ${over + 1} more lines`] : lines.slice(0, -1);
-  return [...shown, last].map((line) => line + END_OF_LINE).join('\r\n') + END_OF_SCREEN;
+  return [...shown, last].map((line) => line + END_OF_LINE).join('\n') + END_OF_SCREEN;
 }
 
 function pageLines(waiting: Waiting, table: LiveTable): readonly string[] {

@@ -3,7 +3,7 @@ import { versionOf } from '../cli/version.ts';
 import { makeVisible } from '../visible/text.ts';
 import { complete } from './complete.ts';
 import { registerCompletion } from './completion.ts';
-import { addConnectionFlags } from './connection-flags.ts';
+import { addConnectionFlags, asCommander } from './connection-flags.ts';
 import { registerApprove, registerDeny } from './decide.ts';
 import { EXIT_DONE, EXIT_UNREACHABLE, EXIT_USAGE, exitCodeOf } from './exit-codes.ts';
 import { registerExplain } from './explain.ts';
@@ -32,7 +32,7 @@ export async function runPlugin(argv: readonly string[], io: Omit<PluginIo, 'exi
   try {
     const [first, ...words] = argv;
     if (first === '__complete' || first === '__completeNoDesc') await complete(words, program, pluginIo);
-    else await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
+    else await program.parseAsync(argv.length === 0 ? ['--help'] : [...asCommander(argv)], { from: 'user' });
   } catch (error) {
     return Math.max(exitCode, reportError(error, pluginIo));
   }

@@ -82,8 +82,8 @@ export class Bed {
     this.variant = variant;
   }
 
-  async start(programs: Parameters<typeof startCluster>[0]): Promise<void> {
-    this.#cluster = await startCluster(programs);
+  async start(programs: Parameters<typeof startCluster>[0], flags: readonly string[] = []): Promise<void> {
+    this.#cluster = await startCluster(programs, flags);
     await this.install(this.variant.manifests);
     await this.#inForce();
   }
