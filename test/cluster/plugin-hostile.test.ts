@@ -20,7 +20,7 @@ const HOSTILE = (
 const UNSAFE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u;
 const RIGHT_TO_LEFT = /[\u0590-\u08FF]/u;
 /** What a terminal is told by the plug-in itself: colours, and the keys of its own table. */
-const OWN_SEQUENCES = /\u001B\[(?:\d+(?:;\d+)*m|[HKJ]|2J|\?25[lh]|\?1049[hl])/gu;
+const OWN_SEQUENCES = new RegExp(String.raw`\x1B\[(?:\d+(?:;\d+)*m|[HKJ]|2J|\?25[lh]|\?1049[hl])`, 'gu');
 const POLICY = `version: "1"
 rules:
   - {name: refunds, match: {type: refund}, risk_level: high, approval: {approvers: 1, wait: 0s}}
@@ -91,8 +91,8 @@ describeCluster('what an agent writes', VARIANTS.slice(0, 1), (bed) => {
         rows
           .slice(1)
           .map((row) => row.split(' ')[0])
-          .toSorted(),
-      ).toEqual(names().toSorted());
+          .toSorted(byCode),
+      ).toEqual(names().toSorted(byCode));
       for (const row of rows.slice(1)) expect(row).toMatch(/^apr-\S+ +Pending /u);
     }
   });
@@ -210,7 +210,7 @@ describeCluster('what an agent writes', VARIANTS.slice(0, 1), (bed) => {
     const reasons = [
       'no',
       'x  approved by bob',
-      `${'r'.repeat(900)}`,
+      'r'.repeat(900),
       '\u05d0\u05d1\u05d2 123',
       'p\u0430ypal',
       'a \u2010 b',
@@ -235,3 +235,7 @@ describeCluster('what an agent writes', VARIANTS.slice(0, 1), (bed) => {
       expect(line).not.toMatch(UNSAFE);
   });
 });
+
+function byCode(left = '', right = ''): number {
+  return left < right ? -1 : 1;
+}

@@ -76,7 +76,7 @@ describeCluster('kubectl aegis at a terminal', VARIANTS.slice(0, 1), (bed) => {
     await terminal.shows('RULE');
     await until(async () => !lastPage(terminal.shown()).includes('RULE') && lastPage(terminal.shown()).includes(name));
     for (const line of lastPage(terminal.shown()).split('\r\n'))
-      expect(line.replaceAll(/\u001B\[[0-9;]*[A-Za-z]/gu, '').length).toBeLessThanOrEqual(60);
+      expect(line.replaceAll(new RegExp(String.raw`\x1B\[[0-9;]*[A-Za-z]`, 'gu'), '').length).toBeLessThanOrEqual(60);
     terminal.type(CTRL_C);
     expect(await terminal.ended()).toBe(0);
     await world.approve('alice', name);

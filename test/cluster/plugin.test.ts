@@ -375,7 +375,7 @@ describeCluster('kubectl aegis', VARIANTS, (bed) => {
     const name = await asked(18, 18);
     const bash = await plugin.run(bed.cluster.kubeconfig('alice'), ['completion', 'bash']);
     const script = await plugin.script('completing', [
-      `exec bash -c '${'source "$0"; COMP_WORDS=(kubectl-aegis show "$1"); COMP_CWORD=2; _kubectl_aegis; printf "%s\\n" "${COMPREPLY[@]}"'}' "$@"`,
+      `exec bash -c 'source "$0"; COMP_WORDS=(kubectl-aegis show "$1"); COMP_CWORD=2; _kubectl_aegis; printf "%s\\n" "\${COMPREPLY[@]}"' "$@"`,
     ]);
     const file = `${plugin.folder}/completion.bash`;
     await writeFile(file, bash.stdout);
