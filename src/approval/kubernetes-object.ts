@@ -51,6 +51,7 @@ const spec = z.object({
     namespace: text.optional(),
     pod: text.optional(),
     serviceAccount: text.optional(),
+    labels: z.record(text, text).optional(),
   }),
   request: z.object({
     entry: z.enum(['forward-proxy', 'route', 'connect', 'captured', 'unknown']),

@@ -101,6 +101,8 @@ function ratioText(before: Json, after: Json): string {
   const isNumber = typeof before === 'number' || typeof before === 'string';
   if (!isNumber || !(left > 0) || !(right > 0) || before === '' || after === '') return '';
   const factor = right / left;
+  // Less than twice as much, or than half, is seen at a glance.
+  if (factor < 2 && factor > 0.5) return '';
   return factor >= 1 ? ` (${Math.round(factor * 100) / 100} times)` : ` (${Math.round(factor * 100)} %)`;
 }
 

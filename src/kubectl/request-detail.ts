@@ -34,6 +34,7 @@ function factsOf({ object, problem }: SeenRequest): readonly (readonly [string, 
     ['Namespace', metadata.namespace],
     ['Gateway', spec.requester + (requestingPod === undefined ? '' : `, pod ${requestingPod.name}`)],
     ['Agent runs in', workloadText(spec.agent)],
+    ...labelFacts(spec.agent.labels ?? {}),
     ['Grant lasts', grantText(spec)],
     ['Policy', `sha256:${binding.policyDigest}`],
     ['Action map', `sha256:${binding.actionMapDigest}`],
@@ -58,6 +59,11 @@ function workloadText({ namespace, pod, serviceAccount }: SeenRequest['object'][
     ...(serviceAccount === undefined ? [] : [`ServiceAccount ${serviceAccount}`]),
   ];
   return parts.length === 0 ? '(its gateway does not say)' : `${parts.join(', ')} (as its gateway says)`;
+}
+
+function labelFacts(labels: { readonly [name: string]: string }): readonly (readonly [string, string])[] {
+  const texts = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return texts.length === 0 ? [] : [['Agent labels', `${texts.join(', ')} (as its gateway says)`]];
 }
 
 function onPod(pod: string | undefined): string {
