@@ -13,6 +13,8 @@ export interface AgentRequest {
   readonly body?: string | object;
   readonly headers?: { readonly [name: string]: string };
   readonly signal?: AbortSignal;
+  /** How long it waits, in milliseconds, where that is longer than usual. */
+  readonly timeoutMs?: number;
 }
 
 /** Longer than any hold in a test. */
@@ -47,7 +49,7 @@ async function send(to: { port: number; path: string; host: string }, given: Age
         method: given.method ?? (payload === null ? 'GET' : 'POST'),
         headers,
         agent: false,
-        timeout: TIMEOUT_MS,
+        timeout: given.timeoutMs ?? TIMEOUT_MS,
         ...(given.signal === undefined ? {} : { signal: given.signal }),
       },
       (response) => {

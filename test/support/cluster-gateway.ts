@@ -97,10 +97,11 @@ export class ClusterWorld implements AsyncDisposable {
     return this.track(await gateway.restart());
   }
 
-  /** Asks for a refund; each number is a request of its own. */
+  /** Asks for a refund; each number is a request of its own. Waits for as long as any gateway of a test holds. */
   async refund({ port }: { readonly port: number }, order: number, signal?: AbortSignal): Promise<AgentAnswer> {
     return await throughProxy(port, `${this.upstream.origin}/refunds`, {
       body: { order, amount: 50 },
+      timeoutMs: 150_000,
       ...(signal === undefined ? {} : { signal }),
     });
   }
