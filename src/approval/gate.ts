@@ -66,6 +66,8 @@ class Gate implements SweptGate {
   #sweeping: Promise<void> | null = null;
   /** Approvals that are being opened: the store may count them already, or not yet. */
   readonly #opening = new Set<Promise<unknown>>();
+  /** Asks whose approval is recorded as requested. */
+  readonly #recorded = new WeakSet<ApprovalAsk>();
   /** Identical requests are admitted one after the other: the second finds what the first one opened. */
   readonly #turns = new Turns();
 
@@ -142,6 +144,8 @@ class Gate implements SweptGate {
   /** Null when somebody else changed the approval meanwhile. */
   async #adopt(ask: ApprovalAsk, found: ApprovalRecord): Promise<Admission | null> {
     if (isLive(found) && found.expiresAt <= this.#ports.clock.now()) return await this.#expired(found, ask.exchangeId);
+    // Opened by this very ask, in a store that went out of reach before it could say so.
+    if (found.ask.exchangeId === ask.exchangeId) await this.#recordRequested(found, ask);
     if (covers(found, ask)) return { kind: 'granted', approval: found };
     if (found.ask.fingerprint !== ask.fingerprint) return await this.#outdated(ask, found);
     switch (found.phase) {
@@ -157,7 +161,7 @@ class Gate implements SweptGate {
   }
 
   async #open(ask: ApprovalAsk): Promise<Admission> {
-    const { clock, onEvent, store } = this.#ports;
+    const { clock, store } = this.#ports;
     const { maxPending } = this.#settings;
     // Counting and opening must not come apart, or many requests at once would pass the bound together.
     while (store.pendingCount() + this.#opening.size >= maxPending) {
@@ -170,13 +174,21 @@ class Gate implements SweptGate {
     const approval = await this.#counted(store.open(ask, { now, expiresAt: now + ttlMs, grantMs }));
     // Another process may have opened it first; then that one has recorded it.
     if (approval.ask.exchangeId !== ask.exchangeId) return admissionOf(approval);
+    await this.#recordRequested(approval, ask);
+    return admissionOf(approval);
+  }
+
+  /** What cannot be recorded as requested must not be granted. */
+  async #recordRequested(approval: ApprovalRecord, ask: ApprovalAsk): Promise<void> {
+    if (this.#recorded.has(ask)) return;
+    const { clock, onEvent, store } = this.#ports;
     try {
       await onEvent(eventOf('requested', approval, ask.exchangeId), approval);
     } catch (error) {
       await store.annul(approval.name, 'not-recorded', clock.now());
       throw error;
     }
-    return admissionOf(approval);
+    this.#recorded.add(ask);
   }
 
   async #counted<T>(opening: Promise<T>): Promise<T> {

@@ -116,6 +116,10 @@ describeCluster('a cluster in which not everybody is honest', VARIANTS.slice(0, 
     expect(warned).toMatchObject({ level: 'error', refused: false });
     expect((await world.refund(gateway, 204)).json['code']).toBe('approval-pending');
     await bed.install(bed.variant.manifests);
+    await until(async () => {
+      await world.refund(gateway, 204);
+      return (await world.readiness(gateway, 'approval-policies')).detail.includes('in force as of');
+    });
   });
 
   it(

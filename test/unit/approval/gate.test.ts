@@ -295,6 +295,7 @@ describe('when something fails', () => {
 describe('a store that is out of reach', () => {
   let away: boolean;
   let calls: number;
+  let losesOpening: boolean;
   const far = (settings: GateSettings): SweptGate => {
     const store = new Proxy(temporary.store, {
       get: (target, member) => {
@@ -303,7 +304,10 @@ describe('a store that is out of reach', () => {
         return async (...given: unknown[]): Promise<unknown> => {
           calls += 1;
           if (away) throw new ApprovalsUnreachableError('the API server is away');
-          return await Reflect.apply(value, target, given);
+          const done: unknown = await Reflect.apply(value, target, given);
+          if (member !== 'open' || !losesOpening) return done;
+          losesOpening = false;
+          throw new ApprovalsUnreachableError('the answer was lost');
         };
       },
     });
@@ -315,6 +319,7 @@ describe('a store that is out of reach', () => {
   beforeEach(() => {
     away = true;
     calls = 0;
+    losesOpening = false;
     temporary.clock.time = Date.now();
   });
 
@@ -335,6 +340,17 @@ describe('a store that is out of reach', () => {
     away = true;
     const gone = await far({ ...SETTINGS, waitMs: 600, holdThroughOutage: true }).hold(askOf(), never);
     expect(gone.kind).toBe('unavailable');
+  });
+
+  it('and loses the answer to an opening has it recorded once all the same', async () => {
+    away = false;
+    losesOpening = true;
+    const outcome = far({ ...SETTINGS, waitMs: 20_000, holdThroughOutage: true }).hold(askOf(), never);
+    while (!eventNames().includes('requested')) await new Promise((done) => setTimeout(done, 20));
+    const [name = ''] = await pendingNames();
+    await approve(name);
+    expect((await outcome).kind).toBe('granted');
+    expect(eventNames()).toEqual(['requested', 'decided']);
   });
 
   it('keeps nobody who has gone, and no more than may be held', async () => {
