@@ -25,6 +25,8 @@ export interface KeeperPorts {
 
 /** Each try meets another change made meanwhile. */
 const MAX_TRIES = 10;
+/** Leaves out what nothing is to be done for any more. */
+const ENDED = { 'status.phase': ['Denied', 'Expired', 'Consumed', 'Void'] };
 
 /** Follows the gateway's own requests: whatever is read goes through here, and so does every change. */
 export class RequestKeeper implements AsyncDisposable {
@@ -55,6 +57,14 @@ export class RequestKeeper implements AsyncDisposable {
   async identity(): Promise<OwnIdentity> {
     const [pending] = this.live.pending();
     const identity = await this.#ports.guard.passed(pending?.record.name ?? null);
+    this.#owner = identity.user;
+    return identity;
+  }
+
+  /** The same for what is done now and then, whether anything waits or not. */
+  async identityForUpkeep(): Promise<OwnIdentity> {
+    if (this.live.all().length > 0) return await this.identity();
+    const identity = await this.#ports.guard.passedIdle();
     this.#owner = identity.user;
     return identity;
   }
@@ -112,19 +122,17 @@ export class RequestKeeper implements AsyncDisposable {
     throw new ApprovalStoreError(`${name} changes faster than it can be read`);
   }
 
-  /** Looks at all that waits. What waited before and is not in the list is looked at by itself. */
-  async relist(): Promise<string> {
-    const identity = await this.identity();
-    const { items, resourceVersion } = await this.#ports.requests.list({ fields: ownBy(identity, 'Pending') });
+  /**
+   * Looks at all that waits or is granted, what other replicas saw among it. What was live before and is not in the list
+   * is looked at by itself.
+   */
+  async relist(known?: OwnIdentity): Promise<string> {
+    const identity = known ?? (await this.identity());
+    const { items, resourceVersion } = await this.#ports.requests.list({ fields: ownBy(identity), without: ENDED });
     const listed = new Set(items.map(nameOf));
     for (const item of items) await this.take(item, resourceVersion);
     for (const { record } of this.live.all()) if (!listed.has(record.name)) await this.see(record.name);
     return resourceVersion;
-  }
-
-  /** Looks at all grants, those that others saw given among them. */
-  async listGrants(): Promise<void> {
-    await this.list({}, 'Approved');
   }
 
   /** Closes the watch when nothing waits. */
@@ -150,7 +158,7 @@ export class RequestKeeper implements AsyncDisposable {
 }
 
 /** Selects the gateway's own. */
-export function ownBy({ user }: OwnIdentity, phase?: 'Pending' | 'Approved'): { readonly [field: string]: string } {
+export function ownBy({ user }: OwnIdentity, phase?: 'Approved'): { readonly [field: string]: string } {
   return { 'spec.requester': user, ...(phase === undefined ? {} : { 'status.phase': phase }) };
 }
 

@@ -9,6 +9,8 @@ import { ApprovalsUnreachableError, ApprovalStoreError } from './store-error.ts'
 export interface Selection {
   readonly labels?: { readonly [name: string]: string };
   readonly fields?: { readonly [name: string]: string };
+  /** Values of fields that are left out. */
+  readonly without?: { readonly [name: string]: readonly string[] };
 }
 
 /** What was listed, and the version of the store that it is of. */
@@ -54,9 +56,13 @@ export class ApprovalRequests {
     return await this.#orNull(404, { method: 'GET', path: await this.#path(`/${encodeURIComponent(name)}`) });
   }
 
-  async list({ fields = {}, labels = {} }: Selection): Promise<Listed> {
+  async list({ fields = {}, labels = {}, without = {} }: Selection): Promise<Listed> {
     const items: unknown[] = [];
-    const query = { ...selectors('labelSelector', labels), ...selectors('fieldSelector', fields), limit: String(PAGE) };
+    const query = {
+      ...selectors('labelSelector', termsOf(labels)),
+      ...selectors('fieldSelector', [...termsOf(fields), ...termsWithout(without)]),
+      limit: String(PAGE),
+    };
     let next: string | undefined;
     for (let pages = 0; ; pages += 1) {
       const path = await this.#path('', next === undefined ? query : { ...query, continue: next });
@@ -137,7 +143,7 @@ export class ApprovalRequests {
       allowWatchBookmarks: 'true',
       resourceVersion: since.resourceVersion,
       timeoutSeconds: String(since.timeoutSeconds),
-      ...selectors('fieldSelector', { 'spec.requester': requester }),
+      ...selectors('fieldSelector', termsOf({ 'spec.requester': requester })),
     });
     yield* this.#client.watch(path, signal);
   }
@@ -172,10 +178,21 @@ export class ApprovalRequests {
 
 function selectors(
   name: 'fieldSelector' | 'labelSelector',
-  wanted: { readonly [key: string]: string },
+  terms: readonly string[],
 ): { readonly [name: string]: string } {
-  const terms = Object.entries(wanted).map(([key, value]) => `${key}=${value.replaceAll(/[\\,=]/gu, String.raw`\$&`)}`);
   return terms.length === 0 ? {} : { [name]: terms.join(',') };
+}
+
+function termsOf(wanted: { readonly [key: string]: string }): readonly string[] {
+  return Object.entries(wanted).map(([key, value]) => `${key}=${escaped(value)}`);
+}
+
+function termsWithout(unwanted: { readonly [key: string]: readonly string[] }): readonly string[] {
+  return Object.entries(unwanted).flatMap(([key, values]) => values.map((value) => `${key}!=${escaped(value)}`));
+}
+
+function escaped(value: string): string {
+  return value.replaceAll(/[\\,=]/gu, String.raw`\$&`);
 }
 
 async function guarded<T>(work: () => Promise<T>): Promise<T> {

@@ -76,11 +76,18 @@ class Store implements KubernetesStore {
   #listed: { readonly records: readonly ApprovalRecord[]; readonly version: number; readonly at: number } | null = null;
 
   constructor(settings: KubernetesStoreSettings) {
-    const { client, clock, log, namespace, policyCheckMs, requirePolicies } = settings;
+    const { client, clock, log, namespace, policyCheckMs, random, requirePolicies } = settings;
     this.#settings = settings;
     const requests = new ApprovalRequests(client, namespace);
     this.#requests = requests;
-    this.#guard = new PolicyGuard({ requests, clock, log, required: requirePolicies, intervalMs: policyCheckMs });
+    this.#guard = new PolicyGuard({
+      requests,
+      clock,
+      log,
+      random,
+      required: requirePolicies,
+      intervalMs: policyCheckMs,
+    });
     const failed = (error: unknown): void => this.#eventFailed(error);
     const events = new ApprovalEvents({ requests, now: () => clock.now(), failed });
     this.#observer = new Observer({ ...settings, requests, events });
@@ -169,11 +176,10 @@ class Store implements KubernetesStore {
   }
 
   async sweep(now: number): Promise<readonly ApprovalRecord[]> {
-    await this.#keeper.identity();
+    const identity = await this.#keeper.identityForUpkeep();
     const { clock, random } = this.#settings;
     if (clock.monotonic() >= this.#refreshAt) {
-      await this.#keeper.relist();
-      await this.#keeper.listGrants();
+      await this.#keeper.relist(identity);
       this.#refreshAt = clock.monotonic() + REFRESH_MS * (0.75 + random() / 2);
     }
     const ended: ApprovalRecord[] = [];

@@ -1,4 +1,4 @@
-import { isStatus } from '../kubernetes/api-error.ts';
+import { ApiAwayError, isStatus } from '../kubernetes/api-error.ts';
 import { backoffMs, pause } from '../kubernetes/backoff.ts';
 import type { WatchEvent } from '../kubernetes/watch.ts';
 import type { Clock } from '../model/ports.ts';
@@ -73,24 +73,22 @@ export class PendingWatch {
 
   async #run(first: string, signal: AbortSignal): Promise<void> {
     let version = first;
-    for (let failures = 0; !signal.aborted;) {
-      const before = version;
-      try {
-        version = await this.#follow(version, signal);
-        failures = version === before ? failures + 1 : 0;
-      } catch (error) {
-        failures += 1;
-        version = signal.aborted ? version : await this.#recover(error, version, failures);
-      }
+    let row: Row = { failures: 0, unexplained: 0 };
+    while (!signal.aborted) {
+      const followed = await this.#follow(version, signal);
+      row = rowAfter(row, followed, followed.version !== version);
+      version = followed.version;
+      if (followed.error !== null && !signal.aborted)
+        version = await this.#recover(followed.error, version, row.unexplained);
       this.#connected = false;
       // A server that ends every watch at once must not be asked without end.
-      if (failures > 0 && !signal.aborted)
-        await pause(backoffMs(failures, { ...RETRY, random: this.#ports.random }), signal);
+      if (row.failures > 0 && !signal.aborted)
+        await pause(backoffMs(row.failures, { ...RETRY, random: this.#ports.random }), signal);
     }
   }
 
-  /** Reads one watch to its end; the version up to which everything was seen. */
-  async #follow(from: string, signal: AbortSignal): Promise<string> {
+  /** Reads one watch to its end, or to where it breaks: the version up to which everything was seen, and what broke it. */
+  async #follow(from: string, signal: AbortSignal): Promise<{ readonly version: string; readonly error: unknown }> {
     const { clock, open, random } = this.#ports;
     const silence = new AbortController();
     const both = AbortSignal.any([signal, silence.signal]);
@@ -108,7 +106,9 @@ export class PendingWatch {
         version = versionOf(event.object) ?? version;
         if (signal.aborted) break;
       }
-      return version;
+      return { version, error: null };
+    } catch (error) {
+      return { version, error };
     } finally {
       clearTimeout(timer);
     }
@@ -120,8 +120,8 @@ export class PendingWatch {
     else await this.#ports.changed(object);
   }
 
-  async #recover(error: unknown, version: string, failures: number): Promise<string> {
-    if (!isStatus(error, 410) && failures < RELIST_AFTER) {
+  async #recover(error: unknown, version: string, unexplained: number): Promise<string> {
+    if (error instanceof ApiAwayError || (!isStatus(error, 410) && unexplained < RELIST_AFTER)) {
       this.#ports.lost(String(error));
       return version;
     }
@@ -134,8 +134,30 @@ export class PendingWatch {
   }
 }
 
-/** A watch that fails this often in a row may fail for a reason that only a fresh look can tell. */
+/**
+ * A watch that fails this often in a row may fail for a reason that only a fresh look can tell. A server that is away is
+ * none: all gateways at once would list when it is back, where going on with the watch costs it next to nothing.
+ */
 const RELIST_AFTER = 3;
+
+/** How far a watch came, and what broke it; null for one that the server ended. */
+interface Followed {
+  readonly version: string;
+  readonly error: unknown;
+}
+
+/** Watches in a row that came to nothing. */
+interface Row {
+  readonly failures: number;
+  /** Those that are not explained by a server that is away. */
+  readonly unexplained: number;
+}
+
+function rowAfter(before: Row, { error }: Followed, hasNews: boolean): Row {
+  const { failures, unexplained } = hasNews ? { failures: 0, unexplained: 0 } : before;
+  if (hasNews && error === null) return { failures, unexplained };
+  return { failures: failures + 1, unexplained: unexplained + (error instanceof ApiAwayError ? 0 : 1) };
+}
 
 function versionOf(object: unknown): string | null {
   const metadata: unknown = Reflect.get(Object(object), 'metadata');

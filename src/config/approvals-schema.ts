@@ -47,7 +47,9 @@ export const approvalsSchema = z
       .describe('Refuse to use the store while the admission policies that say who decides are not in force.'),
     policy_check: duration({ min: 1_000, max: 3_600_000 })
       .prefault('1m')
-      .describe('How often it is tried whether they are.'),
+      .describe(
+        'How often it is tried whether they are; while nothing is pending or granted, five to ten times less often.',
+      ),
     notify: notifySchema,
   })
   .refine(({ store, ...given }) => store === 'kubernetes' || KUBERNETES_ONLY.every((key) => given[key] === undefined), {

@@ -6,6 +6,14 @@ export class ApiUnavailableError extends Error {
   }
 }
 
+/** No connection comes about, or the answer is that the server cannot serve now: any other call would meet the same. */
+export class ApiAwayError extends ApiUnavailableError {
+  constructor(problem: string, options?: ErrorOptions) {
+    super(problem, options);
+    this.name = 'ApiAwayError';
+  }
+}
+
 /** The API server answered a request with an error that a repetition would not change. */
 export class ApiStatusError extends Error {
   /** The HTTP status: 401, 403, 404, 409, 410, 422 and so on. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../model/ports.ts';
-import { ApiStatusError, ApiUnavailableError, statusErrorOf } from './api-error.ts';
+import { ApiAwayError, ApiStatusError, ApiUnavailableError, statusErrorOf } from './api-error.ts';
 import { backoffMs, pause } from './backoff.ts';
 import type { AccessSource, ClusterAccess } from './cluster-access.ts';
 import { readWhole, send, type ApiHead, type ApiRequest } from './send.ts';
@@ -90,15 +90,24 @@ class Client implements KubernetesClient {
   }
 
   async *watch(path: string, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-    const head = await this.#head({ method: 'GET', path }, signal, this.#settings.tryMs);
+    const head = await this.#watchHead(path, signal);
     if (head.status !== 200) {
       const text = await readWhole(head.message, MAX_ANSWER_BYTES);
       throw isOverload(head.status)
-        ? this.#failed(new ApiUnavailableError(`the API server answered ${head.status}`))
+        ? this.#failed(new ApiAwayError(`the API server answered ${head.status}`))
         : statusErrorOf(head.status, text);
     }
     this.#reached();
     yield* watchEvents(head.message);
+  }
+
+  async #watchHead(path: string, signal: AbortSignal): Promise<ApiHead> {
+    try {
+      return await this.#head({ method: 'GET', path }, signal, this.#settings.tryMs);
+    } catch (error) {
+      if (!isBeforeSending(error)) throw error;
+      throw this.#failed(new ApiAwayError(`the API server cannot be reached: ${messageOf(error)}`, { cause: error }));
+    }
   }
 
   async namespace(): Promise<string | null> {

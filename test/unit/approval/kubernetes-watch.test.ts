@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { PendingWatch, type WatchPorts } from '../../../src/approval/kubernetes-watch.ts';
-import { ApiStatusError, ApiUnavailableError } from '../../../src/kubernetes/api-error.ts';
+import { ApiAwayError, ApiStatusError, ApiUnavailableError } from '../../../src/kubernetes/api-error.ts';
 import type { WatchEvent } from '../../../src/kubernetes/watch.ts';
 
 const CLOCK = { now: () => 0, monotonic: () => 0 };
@@ -69,6 +69,16 @@ describe('the watch of pending approvals', () => {
     await until(() => told.since.length === 3);
     expect(told.since).toEqual(['3', '100', '100']);
     expect(told.relists).toBe(2);
+  });
+
+  it('goes on where it was, without a list, when a server is back that was away', async () => {
+    const told = nothing();
+    const away = new ApiAwayError('connect ECONNREFUSED');
+    const broken = new ApiUnavailableError('the watch broke off');
+    watchOf([[event('MODIFIED', '5'), broken], [away], [away], [away], [away]], told).want('3');
+    await until(() => told.since.length === 6);
+    expect(told.since).toEqual(['3', '5', '5', '5', '5', '5']);
+    expect([told.lost.length, told.relists]).toEqual([5, 0]);
   });
 
   it('tells that the server is away, goes on where it was, and looks anew after some failures', async () => {
