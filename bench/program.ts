@@ -10,7 +10,7 @@ export const MEASURED_CORE = '0';
 export const OTHER_CORE = '1';
 
 /** Ticks of the clock in which the kernel counts CPU time, on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 /** Longer than anything here takes to start, or to end when it is told to. */
 const PATIENCE_MS = 20_000;
 

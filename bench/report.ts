@@ -70,12 +70,13 @@ function page(report: Report): string {
     decisionsSection(report.decisions),
     gatewaySection(report.gateway),
     journalSection(report.journal),
-    `What the gateway does with its time, and what was tried, is in [${EXPLANATION}](${EXPLANATION}).`,
+    `What the gateway does with its time, and what was tried, is in [${EXPLANATION}](${EXPLANATION}). What approvals cost an API server is in [benchmarks-cluster.md](benchmarks-cluster.md).`,
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table of Markdown; all columns but the first are figures. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

@@ -53,6 +53,8 @@ export interface Cluster extends AsyncDisposable {
   kubectl(user: UserName, args: readonly string[], input?: string): Promise<Printed>;
   /** Where etcd listens, without TLS: for what the API server does not do. */
   readonly etcdUrl: string;
+  /** The process of a part. */
+  pid(part: 'etcd' | 'kube-apiserver'): number;
   /** Stops the API server in its tracks, with its connections open; `SIGCONT` lets it go on. */
   signalApiServer(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** Ends the API server as a crash does; etcd keeps everything. */
@@ -63,6 +65,12 @@ export interface Cluster extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What a cluster may be started with. */
+export interface ClusterOptions {
+  readonly flags?: readonly string[];
+  readonly durable?: boolean;
+}
+
 /** Three seconds on an idle machine; this is for one that is busy with everything else. */
 const START_TIMEOUT_MS = 90_000;
 const POLL_MS = 100;
@@ -70,12 +78,12 @@ const POLL_MS = 100;
 const MAX_TRIES = 3;
 
 /**
- * Starts etcd and the API server, with further flags, and makes namespaces, users and roles. Rejects with the end of
- * their logs.
+ * Starts etcd and the API server, with further flags of the API server, and makes namespaces, users and roles. `durable`
+ * lets etcd wait for the disk, as it does where times are measured. Rejects with the end of their logs.
  */
-export async function startCluster(programs: ClusterPrograms, flags: readonly string[] = []): Promise<Cluster> {
+export async function startCluster(programs: ClusterPrograms, options: ClusterOptions = {}): Promise<Cluster> {
   for (let tries = 1; ; tries += 1) {
-    const cluster = new RunningCluster(await mkdtemp(join(tmpdir(), 'aegis-cluster-')), programs, flags);
+    const cluster = new RunningCluster(await mkdtemp(join(tmpdir(), 'aegis-cluster-')), programs, options);
     try {
       await cluster.start();
       return cluster;
@@ -91,13 +99,15 @@ class RunningCluster implements Cluster {
   readonly folder: string;
   readonly #programs: ClusterPrograms;
   readonly #flags: readonly string[];
+  readonly #durable: boolean;
   readonly #children = new Map<string, ChildProcess>();
   readonly #tokens = new Map<UserName, string>();
   #ca = '';
   etcdUrl = '';
 
-  constructor(folder: string, programs: ClusterPrograms, flags: readonly string[]) {
+  constructor(folder: string, programs: ClusterPrograms, { durable = false, flags = [] }: ClusterOptions) {
     this.folder = folder;
+    this.#durable = durable;
     this.#programs = programs;
     this.#flags = flags;
   }
@@ -123,7 +133,7 @@ class RunningCluster implements Cluster {
       `--advertise-client-urls=${this.etcdUrl}`,
       `--listen-peer-urls=http://127.0.0.1:${peer}`,
       // Nothing here has to survive the machine.
-      '--unsafe-no-fsync',
+      ...(this.#durable ? [] : ['--unsafe-no-fsync']),
     ]);
     this.#runApiServer();
     await this.#ready();
@@ -153,6 +163,12 @@ class RunningCluster implements Cluster {
     });
     child.stdin?.end(input);
     return await promise;
+  }
+
+  pid(part: 'etcd' | 'kube-apiserver'): number {
+    const pid = this.#children.get(part)?.pid;
+    if (pid === undefined) throw new Error(`expected ${part} to run`);
+    return pid;
   }
 
   signalApiServer(signal: 'SIGSTOP' | 'SIGCONT'): void {

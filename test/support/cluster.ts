@@ -83,7 +83,7 @@ export class Bed {
   }
 
   async start(programs: Parameters<typeof startCluster>[0], flags: readonly string[] = []): Promise<void> {
-    this.#cluster = await startCluster(programs, flags);
+    this.#cluster = await startCluster(programs, { flags });
     await this.install(this.variant.manifests);
     await this.#inForce();
   }
