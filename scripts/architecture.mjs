@@ -36,7 +36,7 @@ export const FOLDERS = {
       'telemetry',
       'admin',
     ],
-    files: ['^src/(?:gateway|world|approval-store)\\.ts$'],
+    files: ['^src/(?:gateway|world|cluster-approvals)\\.ts$'],
   },
   kubectl: { imports: ['model', 'document', 'visible', 'approval', 'cli'] },
 };

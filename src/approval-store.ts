@@ -1,18 +1,11 @@
-import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OnApprovalEvent } from './approval/approval-event.ts';
 import { createDecider, type Decide } from './approval/decider.ts';
-import { createKubernetesStore, type KubernetesStoreHealth } from './approval/kubernetes-store.ts';
+import type { KubernetesStoreHealth } from './approval/kubernetes-store.ts';
 import { openLocalStore } from './approval/local-store.ts';
-import { podLabelsOf, type PodLabels } from './approval/pod-labels.ts';
-import { ApprovalStoreError } from './approval/store-error.ts';
 import type { OpenedJournal } from './audit/journal.ts';
-import type { ApprovalsConfig } from './config/approvals-schema.ts';
 import type { Environment } from './config/load.ts';
 import type { Config } from './config/schema.ts';
-import { createKubernetesClient, type KubernetesClient } from './kubernetes/client.ts';
-import type { AccessSource } from './kubernetes/cluster-access.ts';
 import type { ApprovalStore, Clock, Log } from './model/ports.ts';
 import type { DecidingPlace } from './notify/commands.ts';
 
@@ -38,95 +31,22 @@ export interface OpenedApprovals {
   readonly place: () => Promise<DecidingPlace>;
 }
 
-/**
- * One try, and a call with its repetitions. An API server that is well answers within milliseconds, one under load within
- * seconds; an agent waits behind each call.
- */
-const PATIENCE = { hold: { tryMs: 5_000, callMs: 10_000 }, refuse: { tryMs: 2_000, callMs: 3_000 } };
-
 const LOCAL: DecidingPlace = { kind: 'local' };
 
-/** From 0 to 1, in steps that are fine enough to spread waits. */
-const random = (): number => randomInt(1_000_000) / 1_000_000;
-
-/** Opens the store that the configuration names. Throws `ApprovalStoreError` when it cannot be used. */
-export function openApprovalStore(options: ApprovalStoreOptions, parts: AsyncDisposableStack): OpenedApprovals {
+/** Opens the store that the configuration names. Rejects with `ApprovalStoreError` when it cannot be used. */
+export async function openApprovalStore(
+  options: ApprovalStoreOptions,
+  parts: AsyncDisposableStack,
+): Promise<OpenedApprovals> {
   const { clock, config, onEvent } = options;
-  if (config.approvals.store === 'kubernetes') return openKubernetes(options, parts);
+  if (config.approvals.store === 'kubernetes') {
+    // Loaded where it is used: with the shapes of a cluster's objects, it is much of what a start would load.
+    const { openClusterStore } = await import('./cluster-approvals.ts');
+    const { store, place } = openClusterStore(options);
+    parts.use(store);
+    return { store, decide: null, health: () => store.health(), place };
+  }
   const file = join(config.data_dir, 'approvals.db');
   const store = parts.use(openLocalStore({ file, clock, retentionMs: config.approvals.retention }));
   return { store, decide: createDecider(store, clock, onEvent), health: null, place: async () => LOCAL };
-}
-
-function openKubernetes(
-  { clock, config, environment, journal, log, onEvent }: ApprovalStoreOptions,
-  parts: AsyncDisposableStack,
-): OpenedApprovals {
-  const { agent, approvals } = config;
-  const client = kubernetesClient(approvals, environment, clock);
-  const store = parts.use(
-    createKubernetesStore({
-      client,
-      namespace: approvals.namespace ?? null,
-      clock,
-      log,
-      random,
-      workload: {
-        namespace: agent.namespace,
-        pod: agent.pod,
-        serviceAccount: agent.service_account,
-        labels: labelsOf(agent),
-      },
-      requirePolicies: approvals.require_policies,
-      policyCheckMs: approvals.policy_check,
-      holdThroughOutage: approvals.on_outage === 'hold',
-      onEvent,
-      auditHead: () => {
-        const { hash, seq } = journal.head();
-        return seq === 0 ? null : `${seq}:${hash}`;
-      },
-    }),
-  );
-  const place = async (): Promise<DecidingPlace> => ({
-    kind: 'kubernetes',
-    namespace: approvals.namespace ?? (await client.namespace()) ?? '',
-  });
-  return { store, decide: null, health: () => store.health(), place };
-}
-
-function labelsOf({ labels_file: file }: Config['agent']): PodLabels {
-  if (file === undefined) return {};
-  try {
-    return podLabelsOf(readFileSync(file, 'utf8'), file);
-  } catch (error) {
-    if (error instanceof ApprovalStoreError) throw error;
-    throw new ApprovalStoreError(`agent.labels_file cannot be read: ${String(error)}`, { cause: error });
-  }
-}
-
-/** Makes the client that a configuration describes. Throws `ApprovalStoreError` outside of a cluster without kubeconfig. */
-export function kubernetesClient(
-  approvals: Pick<ApprovalsConfig, 'context' | 'kubeconfig' | 'service_account_dir' | 'on_outage'>,
-  environment: Environment,
-  clock: Clock,
-): KubernetesClient {
-  return createKubernetesClient({
-    source: sourceOf(approvals, environment),
-    clock,
-    random,
-    ...PATIENCE[approvals.on_outage],
-  });
-}
-
-function sourceOf(
-  { context, kubeconfig, service_account_dir: folder }: Parameters<typeof kubernetesClient>[0],
-  environment: Environment,
-): AccessSource {
-  if (kubeconfig !== undefined) return { kind: 'kubeconfig', file: kubeconfig, context: context ?? null };
-  const host = environment['KUBERNETES_SERVICE_HOST'] ?? '';
-  const port = environment['KUBERNETES_SERVICE_PORT'] ?? '';
-  if (host !== '' && port !== '') return { kind: 'in-cluster', folder, host, port };
-  throw new ApprovalStoreError(
-    'expected approvals.kubeconfig, or to run in a pod (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT), found neither',
-  );
 }

@@ -160,7 +160,7 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   const prepare = async ({ policy }: Parts): Promise<void> => void (await sessions.reachBack(lookBackMs(policy)));
   await prepare(loaded.value);
   const telemetry = createTelemetry({ clock, version: options.version, nodeVersion: process.version });
-  const approvals = openApprovals(options, { journal, telemetry }, parts);
+  const approvals = await openApprovals(options, { journal, telemetry }, parts);
   const keeper = parts.use(new WorldKeeper({ config, parts: loaded.value, redactionKey, clock, log }));
   const reloader = parts.use(
     new Reloader({
@@ -180,11 +180,11 @@ async function layFoundation(options: GatewayOptions, parts: AsyncDisposableStac
   return { ...trail, ...approvals, history, keeper, reloader, telemetry };
 }
 
-function openApprovals(
+async function openApprovals(
   options: GatewayOptions,
   { journal, telemetry }: { readonly journal: OpenedJournal; readonly telemetry: Telemetry },
   parts: AsyncDisposableStack,
-): Approvals {
+): Promise<Approvals> {
   const { config, log } = options;
   const clock = steadyClock(options.clock);
   const notifier = openNotifier({ config, clock, log, telemetry }, parts);
@@ -192,7 +192,7 @@ function openApprovals(
     await journal.append(event, 'synced');
     notifier.tell(event, approval);
   };
-  const opened = openApprovalStore({ ...options, clock, journal, onEvent }, parts);
+  const opened = await openApprovalStore({ ...options, clock, journal, onEvent }, parts);
   const gate = createApprovalGate({ store: opened.store, clock, onEvent }, gateSettings(config));
   const sweep = (): void => {
     gate.sweep().catch((error: unknown) => log.warn('approvals.not-swept', { problem: String(error) }));

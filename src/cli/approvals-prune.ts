@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { pruneRequests, type Pruned } from '../approval/kubernetes-prune.ts';
 import { ApprovalRequests } from '../approval/kubernetes-requests.ts';
-import { kubernetesClient } from '../approval-store.ts';
+import { kubernetesClient } from '../cluster-approvals.ts';
 import { formatDuration, parseDuration } from '../document/quantity.ts';
 import { makeVisible } from '../visible/text.ts';
 import { counted } from './command-files.ts';
