@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApprovalStoreError } from './store-error.ts';
 
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));

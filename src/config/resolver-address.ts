@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const WITH_PORT = /^(?:(?<plain>[\d.]+)|\[(?<bracketed>[\da-fA-F:.]+)\]):(?<port>[1-9]\d{0,4})$/u;
 const MAX_PORT = 65_535;

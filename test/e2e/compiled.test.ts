@@ -32,6 +32,12 @@ describe('the compiled form of the product', () => {
     expect(new Script(code.toString('latin1'), { cachedData }).cachedDataRejected).toBe(false);
   });
 
+  it('holds no translation of messages, which one import of zod by name would bring in', () => {
+    const script = readFileSync(join(DIST, 'main.cjs'), 'utf8');
+    expect(script).toContain('zod/v4/locales/en');
+    expect(script).not.toContain('zod/v4/locales/de');
+  });
+
   it('is not used for another script of the same length', () => {
     const script = join(copy, 'main.cjs');
     const code = readFileSync(script, 'utf8');
