@@ -43,25 +43,32 @@ export interface SigningKeys {
 
 /** Opens the signing key, and sees to it that its public half stands in the public file. Throws where it is no key. */
 export async function openSigningKeys({ privateFile, make, publicFile }: SigningKeyFiles): Promise<SigningKeys> {
-  if (make) await makeKey(privateFile);
+  const made = make && (await makeKey(privateFile));
   const secret = privateKeyOf(await readFile(privateFile, 'utf8'), privateFile);
   const open = createPublicKey(secret);
   const key = keyDigest(open);
   const known = await knownKeys(publicFile);
   const all = new Map([...known, [key, open]]);
-  if (!known.has(key)) await writePublicKeys(publicFile, [...all.values()]);
+  const written = !known.has(key);
+  if (written) await writePublicKeys(publicFile, [...all.values()]);
+  // One wait for both, as they usually lie side by side; nothing has been signed yet.
+  const changed = new Set([...(made ? [dirname(privateFile)] : []), ...(written ? [dirname(publicFile)] : [])]);
+  await Promise.all([...changed].map(syncDirectory));
   return {
     signer: { key, sign: (text) => sign(null, Buffer.from(text), secret).toString('base64') },
     known: all,
-    changed: known.size > 0 && !known.has(key),
+    changed: known.size > 0 && written,
   };
 }
 
-/** Makes a key where there is none. The link fails where one is there: two starts at once end up with one key. */
-async function makeKey(file: string): Promise<void> {
+/**
+ * Makes a key where there is none, and says whether it did. The link fails where one is there: two starts at once end up
+ * with one key.
+ */
+async function makeKey(file: string): Promise<boolean> {
   try {
     await readFile(file);
-    return;
+    return false;
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
@@ -75,7 +82,7 @@ async function makeKey(file: string): Promise<void> {
   } finally {
     await rm(made, { force: true });
   }
-  await syncDirectory(dirname(file));
+  return true;
 }
 
 /** What was wrong with the file is not told in detail: the message of a parser might repeat what it holds. */
@@ -112,7 +119,6 @@ async function writePublicKeys(file: string, keys: readonly KeyObject[]): Promis
     await rm(next, { force: true });
     throw error;
   }
-  await syncDirectory(dirname(file));
 }
 
 const PEM = /-----BEGIN PUBLIC KEY-----[\s\S]*?-----END PUBLIC KEY-----/gu;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { JournalLockedError } from '../../../src/audit/lock.ts';
 import { verifyJournal } from '../../../src/audit/verify.ts';
@@ -150,6 +151,34 @@ describe('the lock of a journal', () => {
     expect(journal.head().seq).toBe(3);
     expect(journal.recovered.openIntents).toEqual([{ exchangeId: 'killed', seq: 1 }]);
     await journal.close();
+  });
+
+  it('is an empty file, so that no start waits for the disk to take it', async () => {
+    const dir = directory();
+    await (await open(dir)).close();
+    expect(statSync(join(dir, 'lock.db')).size).toBe(0);
+  });
+
+  it.each(['', '{"pid": "7"}', 'null'])(
+    'is held by another process where the note of who holds it says %j',
+    async (note) => {
+      const dir = directory();
+      const first = await open(dir);
+      writeFileSync(join(dir, 'lock.json'), note);
+      await expect(open(dir)).rejects.toThrow(JournalLockedError);
+      await expect(open(dir)).rejects.toThrow('another process writes it');
+      await first.close();
+    },
+  );
+
+  it('of an earlier version, which kept its note in it, is taken', async () => {
+    const dir = directory();
+    const database = new DatabaseSync(join(dir, 'lock.db'));
+    database.exec('CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER, since TEXT)');
+    database.close();
+    const first = await open(dir);
+    await expect(open(dir)).rejects.toThrow(`process ${process.pid}`);
+    await first.close();
   });
 
   it('that cannot be taken for another reason is not said to be held by anybody', async () => {
