@@ -19,8 +19,8 @@ export interface Authority {
   readonly der: Uint8Array<ArrayBuffer>;
   /** When it ends; milliseconds since the epoch. */
   readonly notAfter: number;
-  /** Cannot be taken out of the process where the authority was made in it. */
-  readonly signingKey: CryptoKey;
+  /** Gives the key, which cannot be taken out of the process. Made when it is asked for, since it loads Web Crypto. */
+  readonly signingKey: () => CryptoKey;
 }
 
 /** Gives that many random bytes. */
@@ -71,7 +71,7 @@ export function makeAuthority(clock: Clock, random: RandomBytes): Authority {
   const signed = toBeSigned(publicKey, validity, random);
   const algorithm = element(TAG.sequence, objectIdentifier(ECDSA_WITH_SHA256));
   const der = element(TAG.sequence, signed, algorithm, bitString(sign('sha256', signed, privateKey)));
-  const signingKey = privateKey.toCryptoKey(P256, false, ['sign']);
+  const signingKey = (): CryptoKey => privateKey.toCryptoKey(P256, false, ['sign']);
   return { der: Uint8Array.from(der), pem: pemOf(der), notAfter: now + AUTHORITY_LIFE_MS, signingKey };
 }
 
@@ -131,11 +131,12 @@ export function readAuthority(certPem: string, keyPem: string, clock: Clock): Au
       `expected a CA certificate that is valid now, found one from ${parsed.validFrom} to ${parsed.validTo}`,
     );
   }
+  const algorithm = algorithmOf(key);
   return {
     der: Uint8Array.from(parsed.raw),
     pem: [parsed, ...chain.filter((one) => one !== parsed)].map(String).join(''),
     notAfter: Date.parse(parsed.validTo),
-    signingKey: key.toCryptoKey(algorithmOf(key), false, ['sign']),
+    signingKey: () => key.toCryptoKey(algorithm, false, ['sign']),
   };
 }
 

@@ -19,7 +19,8 @@ export const TAG = {
 /** One element in DER: tag, length, and what is in it. */
 export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([Buffer.of(tag), lengthOf(bytes), ...parts]);
+  const length = lengthOf(bytes);
+  return Buffer.concat([Buffer.of(tag), length, ...parts], 1 + length.length + bytes);
 }
 
 /** A whole number that is not negative and below 2^31. */

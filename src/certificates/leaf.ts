@@ -33,7 +33,7 @@ export interface Issuer {
 
 /** Reads the certificate of the authority, once for all that it signs. */
 export function issuerOf({ der, signingKey }: Authority): Issuer {
-  return { certificate: Certificate.fromBER(der), signingKey };
+  return { certificate: Certificate.fromBER(der), signingKey: signingKey() };
 }
 
 /** Signs a certificate for one host; it never outlives its authority. */

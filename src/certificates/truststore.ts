@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { RandomBytes } from './authority.ts';
 import { bmpString, element, integer, objectIdentifier, TAG } from './der.ts';
 import { macKeyOf } from './pkcs12-key.ts';
@@ -13,13 +13,12 @@ const X509_CERTIFICATE = objectIdentifier('1.2.840.113549.1.9.22.1');
 const FRIENDLY_NAME = objectIdentifier('1.2.840.113549.1.9.20');
 const TRUSTED_KEY_USAGE = objectIdentifier('2.16.840.1.113894.746875.1.1');
 const ANY_EXTENDED_KEY_USAGE = objectIdentifier('2.5.29.37.0');
+const TRUSTED_FOR_ALL = attribute(TRUSTED_KEY_USAGE, ANY_EXTENDED_KEY_USAGE);
 const SHA_256 = objectIdentifier('2.16.840.1.101.3.4.2.1');
 const VERSION = integer(3);
 /** The store is checked with a password that everybody knows: more would only cost time at every start. */
 const MAC_ITERATIONS = 1_000;
 const SALT_BYTES = 16;
-/** Of the digest of a certificate: enough to find it by. */
-const NAME_CHARACTERS = 16;
 
 /**
  * A PKCS#12 store of trusted certificates (RFC 7292) as Java reads it: each bag carries Oracle's trustedKeyUsage, without
@@ -49,19 +48,13 @@ function dataOf(content: Uint8Array): Buffer {
 }
 
 function trustedBag(pem: string, index: number): Buffer {
-  const certificate = derOf(pem);
-  const digest = hash('sha256', certificate, 'hex');
-  const value = element(TAG.explicit0, element(TAG.octetString, certificate));
+  const value = element(TAG.explicit0, element(TAG.octetString, derOf(pem)));
   return element(
     TAG.sequence,
     CERT_BAG,
     element(TAG.explicit0, element(TAG.sequence, X509_CERTIFICATE, value)),
-    element(
-      TAG.set,
-      // Java takes the name as the key of the entry, so it has to differ from one to the next.
-      attribute(FRIENDLY_NAME, bmpString(`${index} ${digest.slice(0, NAME_CHARACTERS)}`)),
-      attribute(TRUSTED_KEY_USAGE, ANY_EXTENDED_KEY_USAGE),
-    ),
+    // Java takes the name as the key of the entry, so it has to differ from one to the next.
+    element(TAG.set, attribute(FRIENDLY_NAME, bmpString(String(index))), TRUSTED_FOR_ALL),
   );
 }
 

@@ -30,7 +30,9 @@ afterAll(() => authorities[Symbol.dispose]());
 
 describe('an authority that is made at start', () => {
   it('may sign certificates of servers and nothing below it, and its key stays in the process', async () => {
-    const { pem, signingKey } = makeAuthority(clockAt(NOW), random);
+    const authority = makeAuthority(clockAt(NOW), random);
+    const { pem } = authority;
+    const signingKey = authority.signingKey();
     const certificate = new X509Certificate(pem);
     expect(certificate.ca).toBe(true);
     expect(certificate.verify(certificate.publicKey)).toBe(true);
