@@ -34,7 +34,7 @@ const LEFT_TO_RIGHT =
   /[0-9\p{Lu}\p{Ll}\p{Lt}\p{scx=Deva}\p{scx=Beng}\p{scx=Thai}\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}]/u;
 
 /** Scripts whose own digits are plain beside their letters, and not to be taken for others without them. */
-const DIGITS = [
+const DIGIT_SCRIPTS = [
   'Arab',
   'Deva',
   'Beng',
@@ -49,10 +49,23 @@ const DIGITS = [
   'Laoo',
   'Mymr',
   'Khmr',
-].map((script) => ({
-  digit: new RegExp(`[\\p{Nd}&&\\p{scx=${script}}]`, 'v'),
-  letter: new RegExp(`[\\p{L}&&\\p{sc=${script}}]`, 'v'),
-}));
+];
+
+interface Digits {
+  readonly digit: RegExp;
+  readonly letter: RegExp;
+}
+
+let madeDigits: readonly Digits[] | null = null;
+
+/** Made when the first text has such digits: reading these expressions takes milliseconds, and few texts do. */
+function digitsOfScripts(): readonly Digits[] {
+  madeDigits ??= DIGIT_SCRIPTS.map((script) => ({
+    digit: new RegExp(`[\\p{Nd}&&\\p{scx=${script}}]`, 'v'),
+    letter: new RegExp(`[\\p{L}&&\\p{sc=${script}}]`, 'v'),
+  }));
+  return madeDigits;
+}
 const FOREIGN_DIGIT = /[\p{Nd}--[0-9]]/v;
 
 /** More marks than this on one letter are there to paint over the lines around it; no living language needs more. */
@@ -95,6 +108,6 @@ export function plainMarks(base: string, marks: readonly string[]): number {
  */
 export function strayDigitsOf(text: string): (character: string) => boolean {
   if (!FOREIGN_DIGIT.test(text)) return () => false;
-  const atHome = DIGITS.filter(({ letter }) => letter.test(text));
+  const atHome = digitsOfScripts().filter(({ letter }) => letter.test(text));
   return (character) => FOREIGN_DIGIT.test(character) && !atHome.some(({ digit }) => digit.test(character));
 }
