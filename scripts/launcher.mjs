@@ -19,8 +19,19 @@ function start(folder) {
   const filename = `${folder}/main.cjs`;
   const code = readFileSync(filename);
   // The build sees to it that the script is ASCII.
-  const script = new Script(code.toString('latin1'), { filename, cachedData: compiled(folder, code) });
+  const cache = compiled(folder, code);
+  const script = new Script(code.toString('latin1'), { filename, cachedData: cache });
+  giveBack(code);
+  if (cache !== undefined) giveBack(cache);
   script.runInThisContext()(createRequire(filename));
+}
+
+/**
+ * Lets go of what was read: a gateway at rest makes so little garbage that the collector may not come by for hours. The
+ * bytes of a small file are a share of a pool, which stays.
+ */
+function giveBack({ buffer }) {
+  if (buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
 /**
