@@ -1,5 +1,5 @@
 /** The product's store as a sidecar with an account of its own has it. */
-import { kubernetesClient } from '../src/approval-store.ts';
+import { kubernetesClient } from '../src/cluster-approvals.ts';
 import type { OnApprovalEvent } from '../src/approval/approval-event.ts';
 import { createKubernetesStore, type KubernetesStore } from '../src/approval/kubernetes-store.ts';
 import type { Clock, Log } from '../src/model/ports.ts';
