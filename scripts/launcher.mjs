@@ -30,8 +30,8 @@ function start(folder) {
  * Lets go of what was read: a gateway at rest makes so little garbage that the collector may not come by for hours. The
  * bytes of a small file are a share of a pool, which stays.
  */
-function giveBack({ buffer }) {
-  if (buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
+function giveBack(bytes) {
+  if (bytes.length > Buffer.poolSize) bytes.buffer.transfer(0);
 }
 
 /**
