@@ -60,7 +60,8 @@ export function migrate(database: DatabaseSync): void {
     database.prepare('INSERT INTO schema_version (version) VALUES (?)').run(MIGRATIONS.length);
     database.exec('COMMIT');
   } catch (error) {
-    database.exec('ROLLBACK');
+    // A full disk has ended the transaction already; the rollback would fail, and hide why.
+    if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
 }
