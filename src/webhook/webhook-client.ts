@@ -80,7 +80,7 @@ class Client implements WebhookClient {
       const request = url.protocol === 'https:' ? requestTls(url, options) : requestPlain(url, options);
       request.on('error', failed);
       request.on('response', (response) => {
-        response.on('error', failed);
+        request.off('error', failed).on('error', ignore);
         this.#read(response, resolve);
       });
       request.end(body);
@@ -100,8 +100,8 @@ class Client implements WebhookClient {
       left -= chunk.length;
       if (left < 0) response.destroy();
     });
-    // The status says whether the body was taken, even where the rest of the answer is cut off.
-    response.on('close', () => resolve(answer));
+    // The status says whether the body was taken, even where the rest of the answer is cut off or does not come in time.
+    response.on('error', ignore).on('close', () => resolve(answer));
   }
 
   /** The roots take a MiB and are read with the first call over TLS. */
@@ -148,6 +148,10 @@ class Client implements WebhookClient {
     const problem = isTimeout(error) ? `no answer within ${this.#settings.timeoutMs} ms` : error.message;
     return new Error(`${url.origin}: ${problem}`, { cause: error });
   }
+}
+
+function ignore(): void {
+  // The close that follows says all there is to say.
 }
 
 /** A request that its signal ends says that it was aborted, and why as the cause. */

@@ -116,6 +116,29 @@ describe('the webhook sink', () => {
     expect(running.feed.problem()).toBeNull();
   });
 
+  it.each<[string, Behaviour]>([
+    [
+      'is cut off',
+      (response) => {
+        response.writeHead(200, { 'content-length': '100' }).write('half');
+        setImmediate(() => response.socket?.resetAndDestroy());
+      },
+    ],
+    ['does not end', (response) => void response.writeHead(200).write('and so on')],
+  ])(
+    'takes the word of a service that the records are taken, where the rest of its answer %s',
+    async (_, behaviour) => {
+      await using collector = await startCollector();
+      await using running = await follow(collector.url, { change: { timeoutMs: 200 } });
+      collector.next.push(behaviour);
+      await appendSynced(running.journal, 3);
+      await running.feed.caughtUp();
+      expect(running.log.events).not.toContain('audit.sink-failed');
+      const [first] = collector.seen;
+      expect(collector.seen.filter(({ body }) => body === first?.body)).toHaveLength(1);
+    },
+  );
+
   it('says that there was no answer in time', async () => {
     await using collector = await startCollector();
     await using running = await follow(collector.url, { change: { timeoutMs: 50 } });
