@@ -161,6 +161,8 @@ class RunningCluster implements Cluster {
     const child = execFile(this.#programs.kubectl, args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
     });
+    // A command that ends without reading what it is given is no failure.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);
     return await promise;
   }

@@ -72,7 +72,7 @@ it('approvals that ran out make room for others, all of them', { timeout: 120_00
   ended.push(upstream);
   const gateway = await startGatewayProcess({
     policy: POLICY,
-    config: `upstream: {allow: ["127.0.0.1:${upstream.port}"]}\nlimits: {approval_wait: 0s, approval_ttl: 5s, pending: 200}`,
+    config: `upstream: {allow: ["127.0.0.1:${upstream.port}"]}\nlimits: {approval_wait: 0s, approval_ttl: 20s, pending: 200}`,
   });
   ended.push(gateway);
   const ask = async (order: number): Promise<unknown> =>
