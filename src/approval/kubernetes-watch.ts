@@ -78,8 +78,7 @@ export class PendingWatch {
       const followed = await this.#follow(version, signal);
       row = rowAfter(row, followed, followed.version !== version);
       version = followed.version;
-      if (followed.error !== null && !signal.aborted)
-        version = await this.#recover(followed.error, version, row.unexplained);
+      if (followed.error !== null && !signal.aborted) version = await this.#recover(followed.error, version, row);
       this.#connected = false;
       // A server that ends every watch at once must not be asked without end.
       if (row.failures > 0 && !signal.aborted)
@@ -120,8 +119,8 @@ export class PendingWatch {
     else await this.#ports.changed(object);
   }
 
-  async #recover(error: unknown, version: string, unexplained: number): Promise<string> {
-    if (error instanceof ApiAwayError || (!isStatus(error, 410) && unexplained < RELIST_AFTER)) {
+  async #recover(error: unknown, version: string, row: Row): Promise<string> {
+    if (!isStatus(error, 410) && !isPuzzling(error, row)) {
       this.#ports.lost(String(error));
       return version;
     }
@@ -134,11 +133,17 @@ export class PendingWatch {
   }
 }
 
-/**
- * A watch that fails this often in a row may fail for a reason that only a fresh look can tell. A server that is away is
- * none: all gateways at once would list when it is back, where going on with the watch costs it next to nothing.
- */
+/** A watch that fails this often in a row may fail for a reason that only a fresh look can tell. */
 const RELIST_AFTER = 3;
+/**
+ * A server that is away is none: all gateways at once would list when it is back, where going on with the watch costs it
+ * next to nothing. But something in between may let no watch through and everything else.
+ */
+const RELIST_AWAY_EVERY = 10;
+
+function isPuzzling(error: unknown, { failures, unexplained }: Row): boolean {
+  return error instanceof ApiAwayError ? failures % RELIST_AWAY_EVERY === 0 : unexplained >= RELIST_AFTER;
+}
 
 /** How far a watch came, and what broke it; null for one that the server ended. */
 interface Followed {

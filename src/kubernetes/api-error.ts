@@ -6,7 +6,7 @@ export class ApiUnavailableError extends Error {
   }
 }
 
-/** No connection comes about, or the answer is that the server cannot serve now: any other call would meet the same. */
+/** No answer came at all, or one that says that the server cannot serve now: it is away, or under more than it can do. */
 export class ApiAwayError extends ApiUnavailableError {
   constructor(problem: string, options?: ErrorOptions) {
     super(problem, options);

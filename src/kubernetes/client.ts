@@ -81,7 +81,9 @@ class Client implements KubernetesClient {
     for (let failures = 1; ; failures += 1) {
       const tried = await this.#try(request, deadline, signal);
       if ('json' in tried) return tried.json;
-      const waitMs = tried.waitMs ?? backoffMs(failures, { ...RETRY, random });
+      // A server that starts tells everybody the same Retry-After: nobody comes earlier, and not all at once.
+      const waitMs =
+        tried.waitMs === null ? backoffMs(failures, { ...RETRY, random }) : tried.waitMs * (1 + random() / 2);
       const left = deadline - clock.monotonic();
       const again = (repeatable || !tried.executed) && left > waitMs && signal?.aborted !== true;
       if (!again) throw this.#failed(tried.error);
@@ -105,8 +107,10 @@ class Client implements KubernetesClient {
     try {
       return await this.#head({ method: 'GET', path }, signal, this.#settings.tryMs);
     } catch (error) {
-      if (!isBeforeSending(error)) throw error;
-      throw this.#failed(new ApiAwayError(`the API server cannot be reached: ${messageOf(error)}`, { cause: error }));
+      if (error instanceof ApiStatusError) throw error;
+      const away = new ApiAwayError(`the API server cannot be reached: ${messageOf(error)}`, { cause: error });
+      // Only what no connection comes about for tells of other calls too.
+      throw isBeforeSending(error) ? this.#failed(away) : away;
     }
   }
 

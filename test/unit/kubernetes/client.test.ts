@@ -172,6 +172,31 @@ describe('the client of the API server', () => {
     expect(seen).toHaveLength(1);
   });
 
+  it('comes no earlier than it was told to, and later than others do', async () => {
+    for (const [random, leastMs] of [
+      [0, 1_000],
+      [1, 1_500],
+    ] as const) {
+      answers = [json(429, {}, { 'retry-after': '1' })];
+      const began = performance.now();
+      await client({ random: () => random }).call(READ, { repeatable: true });
+      // A timer may fire a moment early.
+      expect(performance.now() - began).toBeGreaterThan(leastMs - 5);
+    }
+  });
+
+  it.each([
+    ['breaks off before its answer', () => reset],
+    ['cannot be served now', () => json(429, {})],
+  ])('says of a watch that %s that the server is away', async (_title, trouble) => {
+    answers = [trouble()];
+    const read = async (): Promise<void> => {
+      for await (const event of client().watch('/watch', new AbortController().signal))
+        throw new Error(`expected no event: ${event.type}`);
+    };
+    await expect(read()).rejects.toMatchObject({ name: 'ApiAwayError' });
+  });
+
   it('tells how far the clock of the server is away', async () => {
     const one = client();
     answers = [json(200, {}, { date: new Date(Date.now() - 90_000).toUTCString() })];
