@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Cluster } from '../scripts/cluster-bed.ts';
+import type { Answer, Cluster } from '../scripts/cluster-bed.ts';
 import type { Account } from './cluster-accounts.ts';
 import { cpuSecondsOf, sharedMs } from './cluster-server.ts';
 
@@ -33,6 +33,8 @@ export type FromSidecars =
 
 const PROCESSES = 5;
 const PATIENCE_MS = 240_000;
+const MAX_TRIES = 30;
+const TRY_AGAIN_MS = 1_000;
 
 /** Sidecars that were started, in a few processes. */
 export class Fleet implements AsyncDisposable {
@@ -121,6 +123,7 @@ export class Fleet implements AsyncDisposable {
         const gone = once(child, 'exit');
         const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
         if (child.connected) child.send({ kind: 'stop' } satisfies ToSidecars);
+        else child.kill('SIGKILL');
         await gone;
         clearTimeout(late);
       }),
@@ -174,12 +177,13 @@ export async function approve(
 ): Promise<number> {
   const path = `/apis/aegis.dev/v1alpha1/namespaces/${namespace}/approvalrequests/${name}/status`;
   const body = JSON.stringify([{ op: 'add', path: '/status/decisions/-', value: { verdict: 'approved' } }]);
-  const answer = await cluster.call('alice', {
-    method: 'PATCH',
-    path,
-    body,
-    contentType: 'application/json-patch+json',
-  });
+  const contentType = 'application/json-patch+json';
+  const send = async (): Promise<Answer> => await cluster.call('alice', { method: 'PATCH', path, body, contentType });
+  let answer = await send();
+  for (let tries = 1; (answer.status === 429 || answer.status >= 500) && tries < MAX_TRIES; tries += 1) {
+    await sleep(TRY_AGAIN_MS);
+    answer = await send();
+  }
   const at = sharedMs();
   if (answer.status !== 200) throw new Error(`expected the decision to be taken: ${answer.status} ${answer.body}`);
   return at;

@@ -59,6 +59,9 @@ const PODS = 10_000;
 /** How busy agents and people are is assumed; everything else is measured. */
 const ASSUMED = { approvalsPerPodAndHour: 1, minutesUntilDecided: 5 };
 
+/** Who it is, whether it can ask in another's name, whether it can decide itself: once each `approvals.policy_check`. */
+const TRIES_WHILE_PENDING = 3;
+
 const mebi = (bytes: number): string => (bytes / 1024 ** 2).toFixed(0);
 const sum = (counts: { readonly [kind: string]: number }): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
@@ -244,6 +247,10 @@ function podsSection(report: ClusterReport): string {
     ['requests of a second for those', (asked * forEach).toFixed(0)],
     [`watches, decided after ${minutes} minutes`, (asked * 60 * minutes).toFixed(0)],
     ['watches when all have something pending', String(PODS)],
+    [
+      'requests of a second then, each of them trying the policies once a minute',
+      ((PODS * TRIES_WHILE_PENDING) / 60).toFixed(0),
+    ],
     ['live memory of the API server then', `${((growing * PODS) / 1024 ** 3).toFixed(1)} GiB more`],
     ['ApprovalRequests after a day without pruning', (asked * 86_400).toFixed(0)],
     ['CPU of the API server for one request, as measured while deciding', `${cpuMs.toFixed(1)} ms`],
@@ -256,7 +263,7 @@ function podsSection(report: ClusterReport): string {
       `What to configure for that many:`,
       `- **Prune** (\`approvals prune\`): lists are answered from the API server's memory, but each looks at every ApprovalRequest of its namespace. Keep what a namespace holds in the thousands. Events end by themselves after an hour (\`--event-ttl\`).`,
       `- **Namespaces**: the smaller they are, the fewer objects each list looks at.`,
-      `- **\`approvals.policy_check\`**: an idle sidecar tries every five to ten times as long. At 5m, idle sidecars send a fifth of these tries.`,
+      `- **\`approvals.policy_check\`**: a sidecar with something pending tries three times in each, one that is idle five to ten times less often. At 5m, both send a fifth of these tries, and a policy that is missing is noticed that much later.`,
       `- **Priority & Fairness**: the defaults queue each ServiceAccount by itself (flow schema \`service-accounts\`, level \`workload-low\`), so no sidecar starves another; 429 is honoured. A level of its own for the group aegis.dev keeps them away from what else uses \`workload-low\`.`,
       `- **Watches** cost memory, not requests. More replicas of the API server share them.`,
     ].join('\n'),

@@ -15,7 +15,11 @@ import { openStore } from './cluster-store.ts';
 
 const HOUR_MS = 3_600_000;
 
-const tell = (message: FromSidecars): void => void process.send?.(message);
+/** Whoever started this may have ended by now. */
+const tell = (message: FromSidecars): void => {
+  if (process.connected) process.send?.(message);
+};
+process.on('disconnect', () => process.exit());
 const warn: Log['warn'] = (event) => tell({ kind: 'warned', event });
 const log: Log = { info: () => {}, warn, error: warn };
 
