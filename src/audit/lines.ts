@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 /** One line of a segment, as bytes without the line feed. The bytes are only valid until the next one is asked for. */
@@ -35,9 +36,12 @@ export interface LineRange {
 
 /** The lines of a part of a file, in order; what stands behind the last line feed as a line that is not complete. */
 export async function* readLines(path: string, range: LineRange = {}): AsyncGenerator<Line> {
-  const handle = await open(path, 'r');
+  // A named pipe in the place of a segment would wait for a writer.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const to = range.to ?? (await handle.stat()).size;
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new Error(`expected a regular file, found something else: ${path}`);
+    const to = range.to ?? stat.size;
     const splitter = new LineSplitter(range.from ?? 0, range.firstNumber ?? 1);
     for (let position = range.from ?? 0; position < to && splitter.rest.length <= MAX_LINE_BYTES;) {
       const buffer = Buffer.allocUnsafe(Math.min(range.chunkBytes ?? READ_BYTES, to - position));

@@ -57,8 +57,7 @@ async function verify(options: VerifyOptions, io: CommandIo): Promise<void> {
     dir: journalDir,
     anchors,
     keys,
-    // Read first: a running gateway only adds to the journal.
-    knownEnd: knownEndOf(databasePath),
+    knownEnd: () => knownEndOf(databasePath),
     wait: (ms) => sleep(ms),
   });
   if (found.segments === 0 && anchors.length === 0) {

@@ -340,14 +340,26 @@ describe('a journal from which records were cut off', () => {
 
   it('is found by whoever verifies it, without an anchor', async () => {
     const { dir, segment, lines, knownEnd } = await followed();
-    expect(await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd: knownEnd(), wait })).toMatchObject({
+    expect(await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd, wait })).toMatchObject({
       ok: true,
     });
     writeFileSync(segment, `${lines.slice(0, 2).join('\n')}\n`);
-    const found = await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd: knownEnd(), wait });
+    const found = await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd, wait });
     expect(found.breaks).toMatchObject([
       { file: 'journal', line: null, problem: expect.stringContaining('records were cut off') },
     ]);
+  });
+
+  it('is begun again where retention took away what the audit database knew of when it began', async () => {
+    const { dir, knownEnd } = await followed();
+    const now = knownEnd();
+    if (now === null) throw new Error('expected a cursor');
+    const removed = { ...now, segment: 9 };
+    let looks = 0;
+    const moving = (): SinkCursor => (looks++ === 0 ? removed : now);
+    expect((await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd: moving, wait })).ok).toBe(true);
+    const standing = (): SinkCursor => removed;
+    expect((await verifyJournal({ dir, anchors: [], keys: new Map(), knownEnd: standing, wait })).ok).toBe(false);
   });
 
   it('goes on in a new segment that says so, where the operator accepts it', async () => {

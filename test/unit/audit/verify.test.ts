@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -34,6 +35,12 @@ function anchorOf(dir: string, index: number): ChainHead {
 }
 
 describe('verifying a journal', () => {
+  it('does not wait for whoever would write into a named pipe in the place of a segment', async () => {
+    const dir = await written();
+    execFileSync('mkfifo', [join(dir, '00000002.jsonl')]);
+    await expect(verify(dir)).rejects.toThrow('expected a regular file, found something else');
+  });
+
   it('finds a whole chain whole, and its end unproven', async () => {
     const dir = await written();
     expect(await verify(dir)).toEqual({
