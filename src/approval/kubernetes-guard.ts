@@ -110,8 +110,8 @@ export class PolicyGuard {
 
   async #tryDecisions(pending: string | null, identity: OwnIdentity): Promise<void> {
     const { requests } = this.#settings;
-    const tried: Tried = pending === null ? { kind: 'unknown' } : await tryDeciding(requests, pending, identity);
-    this.#take(tried.kind === 'unknown' ? await tryDecidingAnew(requests, identity) : tried);
+    const tried = pending === null ? null : await tryDeciding(requests, pending, identity);
+    this.#take(tried === null || tried.kind === 'unknown' ? await tryDecidingAnew(requests, identity) : tried);
   }
 
   #take(tried: Tried): void {

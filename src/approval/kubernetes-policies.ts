@@ -40,11 +40,11 @@ function cannotAsk(error: ApiStatusError): never {
   throw new ApprovalStoreError(`an ApprovalRequest cannot be made: ${error.message}`, { cause: error });
 }
 
-/** What a try came to: the policies refused, they did not, or it could not be told. */
+/** What a try came to: the policies refused, they did not, or something else refused before they were asked. */
 export type Tried =
   | { readonly kind: 'refused' }
   | { readonly kind: 'let-through'; readonly problem: string }
-  | { readonly kind: 'unknown' };
+  | { readonly kind: 'unknown'; readonly problem: string };
 
 /**
  * Tries, on a pending request of the gateway's own, whether it may decide itself. Rejects with `ApprovalStoreError` when
@@ -60,23 +60,38 @@ export async function tryDeciding(requests: ApprovalRequests, name: string, { us
     if (!(error instanceof ApiStatusError)) throw error;
     if (error.status === 403 && error.message.includes('may not decide')) return { kind: 'refused' };
     // It was deleted or decided meanwhile, which says nothing of the policies.
-    if (error.status === 404 || error.status === 422 || error.status === 409) return { kind: 'unknown' };
+    if (error.status === 404 || error.status === 422 || error.status === 409)
+      return { kind: 'unknown', problem: error.message };
     const problem = `the API server refused a decision of the gateway for another reason than its policies have: ${error.message}`;
     return { kind: 'let-through', problem };
   }
 }
 
-/** The same on a request that is made for it and deleted at once; its time is over before anybody could decide. */
-export async function tryDecidingAnew(requests: ApprovalRequests, identity: OwnIdentity): Promise<Tried> {
+/**
+ * The same on a request that is made for it and deleted at once; its time is over before anybody could decide. Nothing
+ * but the policies should refuse there, so whatever else does hides whether they would.
+ */
+export async function tryDecidingAnew(
+  requests: ApprovalRequests,
+  identity: OwnIdentity,
+): Promise<Exclude<Tried, { kind: 'unknown' }>> {
   const made = await requests.create(await probe(requests, identity));
-  if (made === null) return { kind: 'unknown' };
+  if (made === null) return hidden('the name of a new request was taken');
   const { metadata } = approvalRequestOf(made);
   const { name, resourceVersion, uid } = metadata;
   try {
-    return await tryDeciding(requests, name, identity);
+    const tried = await tryDeciding(requests, name, identity);
+    return tried.kind === 'unknown' ? hidden(tried.problem) : tried;
   } finally {
     await requests.remove(name, { uid, resourceVersion });
   }
+}
+
+function hidden(problem: string): { readonly kind: 'let-through'; readonly problem: string } {
+  return {
+    kind: 'let-through',
+    problem: `it cannot be told whether the admission policy aegis-approval-decisions is in force: ${problem}`,
+  };
 }
 
 async function probe(requests: ApprovalRequests, identity: OwnIdentity): Promise<object> {

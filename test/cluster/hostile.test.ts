@@ -8,6 +8,28 @@ import { describeCluster, VARIANTS } from '../support/cluster.ts';
 
 const TIMEOUT = { timeout: 90_000 };
 
+/** A policy of somebody else; without a reason of its own it refuses as Invalid (422). */
+const KEEPS_ACCOUNTS_OUT = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: test-keeps-gateway-out}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [aegis.dev], apiVersions: ['*'], operations: [UPDATE], resources: [approvalrequests/status]}
+  validations:
+    - expression: >-
+        request.userInfo.username != 'system:serviceaccount:agents:gateway' ||
+        object.status.decisions.size() == oldObject.status.decisions.size()
+      message: accounts decide nothing
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: test-keeps-gateway-out}
+spec: {policyName: test-keeps-gateway-out, validationActions: [Deny]}
+`;
+
 describeCluster('a cluster in which not everybody is honest', VARIANTS.slice(0, 1), (bed) => {
   let world: ClusterWorld;
   beforeEach(async () => {
@@ -100,6 +122,22 @@ describeCluster('a cluster in which not everybody is honest', VARIANTS.slice(0, 
     await bed.delete('gateway', name);
     await bed.install(bed.variant.manifests);
     await until(async () => (await world.refund(gateway, 205)).json['code'] === 'approval-pending');
+  });
+
+  it('uses no grant while only another policy than its own keeps it from deciding', TIMEOUT, async () => {
+    const gateway = await world.gateway({ approvals: 'policy_check: 2s' });
+    const name = approvalOf(await world.refund(gateway, 206));
+    // It refuses the gateway as the policy of decisions does, but for another reason, and nobody else at all.
+    await bed.cluster.kubectl('admin', ['apply', '-f', '-'], KEEPS_ACCOUNTS_OUT);
+    await bed.kubectl('admin', 'delete', 'validatingadmissionpolicybinding', 'aegis-approval-decisions');
+    await until(async () => (await bed.decide('neighbour', name, { verdict: 'approved' })).status === 200);
+    await sleep(2_000);
+    expect((await world.refund(gateway, 206)).json['code']).toBe('approvals-unavailable');
+    expect(world.ran(206)).toBe(0);
+    await bed.cluster.kubectl('admin', ['delete', '-f', '-'], KEEPS_ACCOUNTS_OUT);
+    await bed.delete('gateway', name);
+    await bed.install(bed.variant.manifests);
+    await until(async () => (await world.refund(gateway, 206)).json['code'] === 'approval-pending');
   });
 
   it('goes on without the policies where it is told to, and says so', TIMEOUT, async () => {
