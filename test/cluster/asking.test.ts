@@ -113,6 +113,11 @@ describeCluster('asking', VARIANTS, (bed) => {
     ['a turned-around text in a column', { summary: { ...SUMMARY, target: 'a\u202Eb' } }],
     ['a run of spaces in a column', { summary: { ...SUMMARY, target: 'a    b' } }],
     ['a line separator in a column', { summary: { ...SUMMARY, rule: 'a\u2028b' } }],
+    [
+      'an escape sequence in the key of a label',
+      { agent: { id: 'support-agent', labels: { 'app.kubernetes.io/name': 'shop', 'a\u001B[2J': 'b' } } },
+    ],
+    ['a turned-around text in the key of a label', { agent: { id: 'support-agent', labels: { 'a\u202Eb': 'c' } } }],
     ['65 actions', { actions: Array.from({ length: 65 }, () => ({ type: 'a', target: 'b', params: '{}' })) }],
     ['no action', { actions: [] }],
     ['parameters of more than 256 KiB', { actions: [{ type: 'a', target: 'b', params: 'x'.repeat(262_145) }] }],
