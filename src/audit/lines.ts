@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 
 /** One line of a segment, as bytes without the line feed. The bytes are only valid until the next one is asked for. */
 export interface Line {
@@ -39,9 +39,8 @@ export async function* readLines(path: string, range: LineRange = {}): AsyncGene
   // A named pipe in the place of a segment would wait for a writer.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw new Error(`expected a regular file, found something else: ${path}`);
-    const to = range.to ?? stat.size;
+    const size = await sizeOf(handle, path);
+    const to = range.to ?? size;
     const splitter = new LineSplitter(range.from ?? 0, range.firstNumber ?? 1);
     for (let position = range.from ?? 0; position < to && splitter.rest.length <= MAX_LINE_BYTES;) {
       const buffer = Buffer.allocUnsafe(Math.min(range.chunkBytes ?? READ_BYTES, to - position));
@@ -54,6 +53,12 @@ export async function* readLines(path: string, range: LineRange = {}): AsyncGene
   } finally {
     await handle.close();
   }
+}
+
+async function sizeOf(handle: FileHandle, path: string): Promise<number> {
+  const stat = await handle.stat();
+  if (stat.isFile()) return stat.size;
+  throw new Error(`expected a regular file, found something else: ${path}`);
 }
 
 const LINE_FEED = 0x0a;

@@ -27,17 +27,27 @@ export interface VerifyOptions {
 
 /** Checks every segment of a journal, which may be in use. Rejects with the error of the system. */
 export async function verifyJournal(options: VerifyOptions): Promise<Verification> {
-  for (let attempt = 1; ; attempt += 1) {
-    // Read first: a running gateway only adds to the journal, until retention takes away what the database is past.
-    const known = options.knownEnd?.() ?? null;
-    const segments = await listSegments(options.dir);
-    try {
-      const found = await verifySegments(options, segments, known);
-      const hasMoved = options.knownEnd?.()?.segment !== known?.segment;
-      if (found.ok || !hasMoved || attempt === REMOVED_TRIES) return found;
-    } catch (error) {
-      if (!isMissing(error) || attempt === REMOVED_TRIES) throw error;
-    }
+  for (let attempt = 1; attempt < REMOVED_TRIES; attempt += 1) {
+    const found = await verifyOnce(options);
+    if (found !== null) return found;
+  }
+  return await verifySegments(options, await listSegments(options.dir), endKnownTo(options));
+}
+
+function endKnownTo({ knownEnd }: VerifyOptions): SinkCursor | null {
+  return knownEnd === undefined ? null : knownEnd();
+}
+
+/** Null when retention took something away meanwhile that counts. */
+async function verifyOnce(options: VerifyOptions): Promise<Verification | null> {
+  // Read first: a running gateway only adds to the journal, until retention takes away what the database is past.
+  const known = endKnownTo(options);
+  try {
+    const found = await verifySegments(options, await listSegments(options.dir), known);
+    return found.ok || endKnownTo(options)?.segment === known?.segment ? found : null;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
   }
 }
 

@@ -9,22 +9,27 @@ const HOUR_MS = 3_600_000;
 const USER = 'system:serviceaccount:agents:gateway';
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
+const STORED = { uid: 'u', resourceVersion: '6', creationTimestamp: '2026-01-15T12:00:00Z' };
+
 /** An API server with policies in force and nothing in it, which counts what it is asked. */
 function emptyServer(calls: string[]): KubernetesClient {
-  const answers: { readonly [call: string]: () => unknown } = {
+  const answers: { readonly [call: string]: (body: object) => unknown } = {
     'POST selfsubjectreviews': () => ({ status: { userInfo: { username: USER } } }),
     'POST approvalrequests dryRun': () => refused('spec.requester has to be you'),
-    'POST approvalrequests': () => null,
+    'POST approvalrequests': (body) => ({ ...body, metadata: { ...Reflect.get(body, 'metadata'), ...STORED } }),
+    'PATCH status dryRun': () => refused('the gateway made this request and may not decide it'),
+    'DELETE probe': () => ({}),
     'GET approvalrequests': () => ({ metadata: { resourceVersion: '7' }, items: [] }),
   };
   return {
-    call: async ({ method, path }) => {
+    call: async ({ body = {}, method, path }) => {
       const { pathname, searchParams } = new URL(path, 'https://api');
-      const name = `${method} ${pathname.split('/').at(-1)}${searchParams.has('dryRun') ? ' dryRun' : ''}`;
+      const last = method === 'DELETE' ? 'probe' : pathname.split('/').at(-1);
+      const name = `${method} ${last}${searchParams.has('dryRun') ? ' dryRun' : ''}`;
       calls.push(name);
       const answer = answers[name];
       if (answer === undefined) throw new Error(`expected not to be asked for ${name}`);
-      return answer() ?? refused('taken', 409);
+      return answer(body);
     },
     watch: () => {
       throw new Error('expected no watch while nothing is pending');
@@ -35,8 +40,8 @@ function emptyServer(calls: string[]): KubernetesClient {
   };
 }
 
-function refused(message: string, status = 403): never {
-  throw new ApiStatusError(status, 'Refused', message);
+function refused(message: string): never {
+  throw new ApiStatusError(403, 'Refused', message);
 }
 
 async function idleHour(random: () => number): Promise<readonly string[]> {
