@@ -150,7 +150,7 @@ describe('an outcome that cannot be written', () => {
   it('is written once the disk answers again, and only once where the write came through late', async () => {
     const dir = directory();
     const disk = faultyDisk();
-    const journal = await open(dir, { disk, times: { backgroundSyncMs: 3_600_000, stallMs: 20, repairMs: 1 } });
+    const journal = await open(dir, { disk, times: { backgroundSyncMs: 3_600_000, stallMs: 250, repairMs: 1 } });
     for (const id of ['x-1', 'x-2', 'x-3']) await journal.append(intent(id), 'synced');
     const slow = gate();
     disk.write.push(slow.opened);
@@ -262,12 +262,12 @@ describe('a disk that does not answer', () => {
   it('has appends refused after a while, and what it wrote in the end set right', async () => {
     const dir = directory();
     const disk = faultyDisk();
-    const journal = await open(dir, { disk, times: { ...QUIET, stallMs: 20 } });
+    const journal = await open(dir, { disk, times: { ...QUIET, stallMs: 250 } });
     const answer = gate();
     disk.write.push(answer.opened);
     await expect(journal.append(intent('late'), 'written')).rejects.toMatchObject(refused);
     await expect(journal.append(intent('meanwhile'), 'written')).rejects.toMatchObject(refused);
-    expect(journal.problem()).toContain('20 ms');
+    expect(journal.problem()).toContain('250 ms');
     answer.open();
     await until(() => recordsIn(dir).length === 1);
     await until(() => {
@@ -285,7 +285,7 @@ describe('a disk that does not answer', () => {
   it('has those refused that wait for its sync', async () => {
     const dir = directory();
     const disk = faultyDisk();
-    const journal = await open(dir, { disk, times: { ...QUIET, stallMs: 20, repairMs: 1 } });
+    const journal = await open(dir, { disk, times: { ...QUIET, stallMs: 250, repairMs: 1 } });
     const answer = gate();
     disk.sync.push(answer.opened);
     await expect(journal.append(intent('late'), 'synced')).rejects.toMatchObject(refused);
