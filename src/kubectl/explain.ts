@@ -2,11 +2,10 @@ import type { Command } from 'commander';
 import { formatFor } from '../cli/approvals-output.ts';
 import { contextOf } from './context.ts';
 import { explanationOf, explanationText } from './explanation.ts';
-import { eachOnce, readNamed } from './named.ts';
+import { readEach } from './named.ts';
 import { outputOption, readableOf } from './output.ts';
 import type { PluginIo } from './plugin-io.ts';
 import { lastApproved } from './same-kind.ts';
-import type { SeenRequest } from './seen-request.ts';
 
 interface ExplainOptions {
   readonly output?: 'json' | 'yaml';
@@ -32,11 +31,7 @@ async function explain(
 ): Promise<void> {
   const context = contextOf(program, io);
   const namespace = await context.namespace();
-  const found: SeenRequest[] = [];
-  for (const name of eachOnce(typed)) {
-    const seen = await readNamed(name, namespace, context);
-    if (seen !== null) found.push(seen);
-  }
+  const found = await readEach(typed, namespace, context);
   if (found.length === 0) return;
   const all = readableOf((await context.requests.list({ kind: 'namespace', namespace }, false)).requests);
   const explained = found.map((seen) => ({ seen, compared: lastApproved(seen, all) }));

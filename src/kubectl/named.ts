@@ -37,6 +37,20 @@ export async function readNamed(typed: string, namespace: string, context: Plugi
   }
 }
 
+/** Reads the requests of these names, each once: those that can be shown, after the others were told. */
+export async function readEach(
+  typed: readonly string[],
+  namespace: string,
+  context: PluginContext,
+): Promise<readonly SeenRequest[]> {
+  const found: SeenRequest[] = [];
+  for (const name of eachOnce(typed)) {
+    const seen = await readNamed(name, namespace, context);
+    if (seen !== null) found.push(seen);
+  }
+  return found;
+}
+
 /** The names that were given, each once. */
 export function eachOnce(typed: readonly string[]): readonly string[] {
   return [...new Set(typed.map(bareName))];

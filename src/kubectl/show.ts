@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { contextOf } from './context.ts';
-import { eachOnce, readNamed } from './named.ts';
+import { readEach } from './named.ts';
 import { formatRequests, outputOption, type Form } from './output.ts';
 import type { PluginIo } from './plugin-io.ts';
 import { DETAIL_LIMIT, requestDetail } from './request-detail.ts';
-import type { SeenRequest } from './seen-request.ts';
 
 interface ShowOptions {
   readonly full?: boolean;
@@ -32,11 +31,7 @@ async function show(
 ): Promise<void> {
   const context = contextOf(program, io);
   const namespace = await context.namespace();
-  const found: SeenRequest[] = [];
-  for (const name of eachOnce(typed)) {
-    const seen = await readNamed(name, namespace, context);
-    if (seen !== null) found.push(seen);
-  }
+  const found = await readEach(typed, namespace, context);
   const { full = false, output } = options;
   if (output !== undefined) {
     if (found.length > 0) io.stdout(formatRequests(output, found, typed.length === 1));

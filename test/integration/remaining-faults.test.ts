@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { throughProxy } from '../support/agent.ts';
 import { expectRecord, journalOf } from '../support/audit-trail.ts';
+import { describeWhere } from '../support/counterparts.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { startHttpUpstream, type HttpUpstream } from '../support/upstream.ts';
 import { sendRaw } from '../support/wire.ts';
@@ -102,8 +103,7 @@ class SmallDisk implements AsyncDisposable {
   }
 }
 
-const mayMount = mountable();
-const describeMounting = mayMount ? describe : describe.skip;
+const NEEDS = { missing: mountable() ? '' : 'root and mount', hint: 'run it as root in a container that may mount' };
 
 function mountable(): boolean {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
@@ -116,7 +116,7 @@ function mountable(): boolean {
   }
 }
 
-describeMounting(`a journal whose disk is full${mayMount ? '' : ' [needs root and mount]'}`, () => {
+describeWhere(NEEDS, 'a journal whose disk is full', () => {
   it('stops every request until there is room again, and then goes on (fault:audit-unavailable)', async () => {
     const upstream = await upstreamOf();
     const first = await start(upstream);
