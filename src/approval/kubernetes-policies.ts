@@ -71,17 +71,31 @@ export async function tryDeciding(requests: ApprovalRequests, name: string, { us
  * The same on a request that is made for it and deleted at once; its time is over before anybody could decide. Nothing
  * but the policies should refuse there, so whatever else does hides whether they would.
  */
-export async function tryDecidingAnew(
-  requests: ApprovalRequests,
-  identity: OwnIdentity,
-): Promise<Exclude<Tried, { kind: 'unknown' }>> {
+export async function tryDecidingAnew(requests: ApprovalRequests, identity: OwnIdentity): Promise<Told> {
+  for (let tries = 0; tries < MAX_PROBES; tries += 1) {
+    const told = await tryOnProbe(requests, identity);
+    if (told !== null) return told;
+  }
+  return hidden(`${MAX_PROBES} requests that were made to try it were ended by others at once`);
+}
+
+type Told = Exclude<Tried, { kind: 'unknown' }>;
+
+/** Replicas look every ten seconds, and end what is overdue: to meet them again and again takes somebody who wants to. */
+const MAX_PROBES = 5;
+
+/** Null where the request was ended or deleted before it could be tried, as a replica does, whose sweep finds it overdue. */
+async function tryOnProbe(requests: ApprovalRequests, identity: OwnIdentity): Promise<Told | null> {
   const made = await requests.create(await probe(requests, identity));
   if (made === null) return hidden('the name of a new request was taken');
   const { metadata } = approvalRequestOf(made);
   const { name, resourceVersion, uid } = metadata;
   try {
     const tried = await tryDeciding(requests, name, identity);
-    return tried.kind === 'unknown' ? hidden(tried.problem) : tried;
+    if (tried.kind !== 'unknown') return tried;
+    const now = await requests.get(name);
+    const isAsMade = now !== null && approvalRequestOf(now).metadata.resourceVersion === resourceVersion;
+    return isAsMade ? hidden(tried.problem) : null;
   } finally {
     await requests.remove(name, { uid, resourceVersion });
   }
